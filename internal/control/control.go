@@ -1,0 +1,122 @@
+// Package control holds what a running station shows and takes from outside: one JSON
+// schema of events and status, behind the control socket and behind the page alike, and
+// the socket's server and client. It decides nothing; the station behind it does.
+package control
+
+import (
+	"context"
+	"time"
+)
+
+// Event is one thing that happened, as the journal, the socket and the page show it. One
+// JSON object a line.
+type Event struct {
+	Time time.Time `json:"time"`
+	// Type is a word in the past tense, in snake case: see the Type constants.
+	Type string `json:"type"`
+	Call string `json:"call,omitempty"` // the call's id
+	User int64  `json:"user,omitempty"` // the resident, or whoever tried to be one
+	Name string `json:"name,omitempty"` // a button's, a lock's, a resident's, a condition's
+	// Reason is set where something was refused, failed or ended; a short phrase.
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"` // a sentence for a person
+}
+
+// The types of events.
+const (
+	Pressed       = "pressed"        // a button; Name
+	Ringing       = "ringing"        // the residents' phones are being called
+	Incoming      = "incoming"       // a resident calls the door
+	Answered      = "answered"       // by User
+	Declined      = "declined"       // by User
+	NotAnswered   = "not_answered"   // nobody did in time
+	Connected     = "connected"      // media flows with User
+	Ended         = "ended"          // the call; Reason
+	Opened        = "opened"         // the lock Name, by User
+	Locked        = "locked"         // the lock Name is safe again
+	Refused       = "refused"        // an unlock or a call; Reason
+	LinkUp        = "link_up"        // the chat server is reached
+	LinkDown      = "link_down"      // it is not; Reason
+	HealthChanged = "health_changed" // condition Name; Reason is empty when it is well again
+	Started       = "started"        // the station
+	Stopped       = "stopped"        // the station
+)
+
+// Status is the state of a station at one moment.
+type Status struct {
+	Time      time.Time   `json:"time"`
+	Version   string      `json:"version"`
+	State     string      `json:"state"` // idle, calling, incoming, talking
+	Light     string      `json:"light"` // what the status light shows: idle, calling, talking, opened, fault
+	Link      Link        `json:"link"`
+	Buttons   []Button    `json:"buttons"`
+	Locks     []Lock      `json:"locks"`
+	Residents []Resident  `json:"residents"`
+	Call      *Call       `json:"call,omitempty"`
+	Camera    bool        `json:"camera"`  // on
+	Speaker   Level       `json:"speaker"` // what the loudspeaker plays
+	Health    []Condition `json:"health"`  // what is wrong; empty: all is well
+}
+
+// Link is the connection to the chat server.
+type Link struct {
+	Up     bool      `json:"up"`
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason,omitempty"` // why it is down
+}
+
+// Button is one that can be pressed.
+type Button struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+}
+
+// Lock is one that can be opened.
+type Lock struct {
+	Name string `json:"name"`
+	Open bool   `json:"open"`
+}
+
+// Resident is somebody whom the door knows.
+type Resident struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// Call is the call going on.
+type Call struct {
+	ID       string    `json:"id"`
+	Incoming bool      `json:"incoming"`
+	User     int64     `json:"user,omitempty"` // who answered, or who calls
+	Device   string    `json:"device,omitempty"`
+	Since    time.Time `json:"since"`
+	Media    bool      `json:"media"` // arrives from the peer
+	Codec    string    `json:"codec,omitempty"`
+}
+
+// Level is a measurement of sound.
+type Level struct {
+	On        bool    `json:"on"`
+	DBFS      float64 `json:"dbfs"`      // root mean square; 0 is full scale, -100 silence
+	Frequency float64 `json:"frequency"` // dominant, in Hz; 0 in silence
+}
+
+// Condition is something that is wrong with the station.
+type Condition struct {
+	Name  string    `json:"name"`
+	Text  string    `json:"text"`
+	Since time.Time `json:"since"`
+}
+
+// Station is what the socket and the page drive.
+type Station interface {
+	// Press presses and releases a button. An unknown name is an error that lists the
+	// known ones.
+	Press(ctx context.Context, name string) error
+	// HangUp ends the call, if there is one, like the hang-up button.
+	HangUp(ctx context.Context) error
+	Status() Status
+	// Watch calls f with each event from now on, in order, until ctx ends or f returns
+	// an error, which it returns. A watcher that is too slow loses the oldest events.
+	Watch(ctx context.Context, f func(Event) error) error
+}
