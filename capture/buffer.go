@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,24 @@ func (f *Frame) Release() {
 	case n == 0 && f.free != nil:
 		f.free(f)
 	}
+}
+
+// CheckI420 returns an error unless the frame is an I420 picture of this size and its
+// planes hold all of it: a codec written in C reads them without looking.
+func (f *Frame) CheckI420(width, height int) error {
+	if f.Pixel != I420 || f.Width != width || f.Height != height {
+		return fmt.Errorf("frame is %v %dx%d, not %v %dx%d", f.Pixel, f.Width, f.Height, I420, width, height)
+	}
+	w, h := width, height
+	for i, plane := range f.Planes {
+		if i == 1 {
+			w, h = (width+1)/2, (height+1)/2
+		}
+		if f.Stride[i] < w || len(plane) < f.Stride[i]*(h-1)+w {
+			return fmt.Errorf("frame plane %d: %d bytes in rows of %d do not hold %dx%d", i, len(plane), f.Stride[i], w, h)
+		}
+	}
+	return nil
 }
 
 // Packet is one coded picture or period of sound. It is counted like a Frame.

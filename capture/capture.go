@@ -10,6 +10,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 )
@@ -133,7 +134,7 @@ type Demand struct {
 type Feed interface {
 	// Next returns the next packet, which the caller releases. A video feed begins
 	// with a key frame; who is late skips to the next one, and nobody waits for him.
-	// The error is the context's, or says that the feed was closed.
+	// The error is the context's, or ErrClosed.
 	Next(context.Context) (*Packet, error)
 	Demand(Demand)
 	// Close may be called from any goroutine and more than once; Next then returns.
@@ -154,3 +155,9 @@ type Player interface {
 	// Close may be called from any goroutine and more than once.
 	Close() error
 }
+
+// What shared devices answer with when they cannot serve.
+var (
+	ErrClosed     = errors.New("capture: closed")      // this feed or player was closed
+	ErrNotRunning = errors.New("capture: not running") // Run has not started, or has ended
+)
