@@ -13,10 +13,8 @@ func TestEncoder(t *testing.T) { capturetest.Encoder(t, capture.VP8, NewEncoder)
 
 func BenchmarkEncoder(b *testing.B) { capturetest.BenchmarkEncoder(b, NewEncoder) }
 
-func TestDecoder(t *testing.T) {
-	capturetest.Decoder(t, capture.VP8, NewEncoder, func() (capturetest.PictureDecoder, error) { return NewDecoder() })
-}
+func newDecoder() (capturetest.PictureDecoder, error) { return NewDecoder() }
 
-func FuzzDecode(f *testing.F) {
-	capturetest.FuzzDecode(f, NewEncoder, func() (capturetest.PictureDecoder, error) { return NewDecoder() })
-}
+func TestDecoder(t *testing.T) { capturetest.Decoder(t, capture.VP8, NewEncoder, newDecoder) }
+
+func FuzzDecode(f *testing.F) { capturetest.FuzzDecode(f, NewEncoder, newDecoder) }
