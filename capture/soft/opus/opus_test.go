@@ -1,0 +1,178 @@
+//go:build cgo
+
+package opus
+
+import (
+	"math"
+	"testing"
+
+	"intercom/capture"
+	"intercom/capture/capturetest"
+)
+
+func TestRoundTrip(t *testing.T) { capturetest.Sound(t, NewEncoder, NewDecoder) }
+
+func TestRate(t *testing.T) {
+	e := newEncoder(t)
+	var dst [MaxPacket]byte
+	size := 0
+	const periods = 100
+	for i := range periods {
+		n, err := e.Encode(capturetest.Voice(i), dst[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += n
+	}
+	got := size * 8 * 50 / periods
+	t.Logf("%d bit/s", got)
+	if got < bitRate/2 || got > bitRate*5/4 {
+		t.Errorf("%d bit/s of %d", got, bitRate)
+	}
+}
+
+// TestLongPackets: a peer may put more than one period into a packet. The table of
+// contents says how many frames there are (RFC 6716 section 3.1).
+func TestLongPackets(t *testing.T) {
+	e := newEncoder(t)
+	var dst [MaxPacket]byte
+	n, err := e.Encode(capturetest.Voice(0), dst[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Code 3, constant bit rate: the count, then the frames, all of one size.
+	long := []byte{dst[0] | 3, 3}
+	for range 3 {
+		long = append(long, dst[1:n]...)
+	}
+	d, err := NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	pcm := make([]int16, MaxSamples)
+	if got, err := d.Decode(long, pcm); err != nil || got != 3*capture.PeriodSamples {
+		t.Errorf("%d samples, error %v, want %d", got, err, 3*capture.PeriodSamples)
+	}
+	if got, err := d.Decode(long, pcm[:capture.PeriodSamples]); err == nil {
+		t.Errorf("%d samples into room for one period, want an error", got)
+	}
+}
+
+func TestAllocs(t *testing.T) {
+	e := newEncoder(t)
+	d, err := NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	voice, dst, pcm := capturetest.Voice(0), make([]byte, MaxPacket), make([]int16, MaxSamples)
+	if got := testing.AllocsPerRun(50, func() {
+		n, err := e.Encode(voice, dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Decode(dst[:n], pcm); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Decode(nil, pcm[:capture.PeriodSamples]); err != nil {
+			t.Fatal(err)
+		}
+	}); got != 0 {
+		t.Errorf("%v allocations a period, want 0", got)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	e := newEncoder(f)
+	var dst [MaxPacket]byte
+	for i := range 3 {
+		n, err := e.Encode(capturetest.Voice(i), dst[:])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append([]byte(nil), dst[:n]...))
+	}
+	f.Add([]byte{})
+	f.Add([]byte{0xff})
+	pcm := make([]int16, MaxSamples)
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		d, err := NewDecoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		for _, p := range [][]byte{packet, nil, packet} {
+			n, err := d.Decode(p, pcm)
+			if err == nil && (n < 0 || n > len(pcm)) {
+				t.Errorf("%d samples of %d", n, len(pcm))
+			}
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := newEncoder(b)
+	voice, dst := capturetest.Voice(0), make([]byte, MaxPacket)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := e.Encode(voice, dst); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	e := newEncoder(b)
+	dst, pcm := make([]byte, MaxPacket), make([]int16, MaxSamples)
+	n, err := e.Encode(capturetest.Voice(0), dst)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := NewDecoder()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.Decode(dst[:n], pcm); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func newEncoder(t testing.TB) capture.SoundEncoder {
+	t.Helper()
+	e, err := NewEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func TestSilenceIsQuiet(t *testing.T) {
+	e := newEncoder(t)
+	d, err := NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	dst, pcm := make([]byte, MaxPacket), make([]int16, MaxSamples)
+	for range 20 {
+		n, err := e.Encode(make([]int16, capture.PeriodSamples), dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Decode(dst[:n], pcm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range pcm[:got] {
+			if math.Abs(float64(s)) > 8 {
+				t.Fatalf("silence comes out as %d", s)
+			}
+		}
+	}
+}
