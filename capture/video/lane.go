@@ -1,0 +1,272 @@
+package video
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"intercom/capture"
+)
+
+const (
+	// minBitRate: below it no picture of a door is worth its delay, so one peer's network
+	// cannot pull the others further down.
+	minBitRate = 150_000
+	// keyGap is between key frames that are asked for again: the peers' requests come in
+	// storms, a key frame is the largest of all, and a storm of those is the next loss.
+	keyGap = 250 * time.Millisecond
+	// encoderRetry is between attempts at an encoder that failed.
+	encoderRetry = time.Second
+)
+
+// lane is one codec in use: its encoder and its feeds.
+type lane struct {
+	src        *Source
+	codec      capture.Codec
+	name       string // of the encoder, in reports
+	newEncoder capture.NewEncoder
+	wake       chan struct{} // of capacity 1: there is a frame
+
+	mu      sync.Mutex
+	newest  *capture.Frame // waiting for the encoder
+	gone    bool           // nobody takes frames any more
+	feeds   []*feed
+	wantKey bool // somebody cannot decode
+	urgent  bool // and has never seen a picture: keyGap does not apply
+
+	// The rest is the worker's.
+	encoder capture.Encoder
+	format  capture.Format // of the encoder
+	rate    int            // last asked of the encoder
+	keyAt   time.Time      // when it was last asked for a key frame
+	failed  time.Time      // when it last failed
+	pace    pace
+}
+
+func newLane(s *Source, codec capture.Codec, newEncoder capture.NewEncoder) *lane {
+	return &lane{src: s, codec: codec, name: string(codec) + " encoder", newEncoder: newEncoder, wake: make(chan struct{}, 1)}
+}
+
+func (l *lane) add(f *feed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.feeds = append(l.feeds, f)
+	l.wantKey, l.urgent = true, true
+}
+
+// remove takes out a feed and returns how many are left.
+func (l *lane) remove(f *feed) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, g := range l.feeds {
+		if g == f {
+			// A new slice: send may be walking along the old one.
+			l.feeds = append(append([]*feed(nil), l.feeds[:i]...), l.feeds[i+1:]...)
+			break
+		}
+	}
+	return len(l.feeds)
+}
+
+func (l *lane) closeFeeds() {
+	l.mu.Lock()
+	feeds := l.feeds
+	l.feeds = nil
+	l.mu.Unlock()
+	for _, f := range feeds {
+		f.shut()
+	}
+	l.retire()
+}
+
+// demandKey has the next frame coded as a key frame, but for keyGap.
+func (l *lane) demandKey() {
+	l.mu.Lock()
+	l.wantKey = true
+	l.mu.Unlock()
+}
+
+// offer puts a frame into the mailbox; the one that was there is passed over.
+func (l *lane) offer(f *capture.Frame) {
+	l.mu.Lock()
+	if l.gone {
+		l.mu.Unlock()
+		return
+	}
+	f.Retain()
+	old := l.newest
+	l.newest = f
+	l.mu.Unlock()
+	if old != nil {
+		old.Release()
+		l.src.passed.Add(1)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *lane) take() *capture.Frame {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.newest
+	l.newest = nil
+	return f
+}
+
+// run is the worker: it codes frames until ctx ends.
+func (l *lane) run(ctx context.Context) error {
+	defer l.end()
+	if l.src.cfg.Format != (capture.Format{}) {
+		l.open(l.src.cfg.Format) // a failure is repeated, and reported, at the first frame
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.wake:
+		}
+		f := l.take()
+		if f == nil {
+			continue
+		}
+		if !l.failed.IsZero() && time.Since(l.failed) < encoderRetry {
+			f.Release()
+			continue
+		}
+		err := l.encode(f)
+		f.Release()
+		if err != nil {
+			l.closeEncoder()
+			l.failed = time.Now()
+		} else {
+			l.failed = time.Time{}
+		}
+		l.src.trouble.set(l.name, err)
+	}
+}
+
+// end is the worker's last act.
+func (l *lane) end() {
+	l.closeEncoder()
+	l.src.trouble.set(l.name, nil)
+	l.retire()
+}
+
+// retire gives the waiting frame back; frames that still come are not kept.
+func (l *lane) retire() {
+	l.mu.Lock()
+	f := l.newest
+	l.newest, l.gone = nil, true
+	l.mu.Unlock()
+	if f != nil {
+		f.Release()
+	}
+}
+
+func (l *lane) open(format capture.Format) error {
+	l.closeEncoder()
+	e, err := l.newEncoder(format, l.send)
+	if err != nil {
+		return err
+	}
+	l.encoder, l.format, l.rate, l.keyAt = e, format, 0, time.Time{}
+	l.pace = pace{fps: format.FPS}
+	return nil
+}
+
+func (l *lane) closeEncoder() {
+	if l.encoder == nil {
+		return
+	}
+	if err := l.encoder.Close(); err != nil {
+		l.src.log.Warn("close encoder", "codec", l.codec, "cause", err)
+	}
+	l.encoder = nil
+}
+
+func (l *lane) encode(f *capture.Frame) error {
+	if l.encoder == nil || l.format != f.Format {
+		if err := l.open(f.Format); err != nil {
+			return err
+		}
+	}
+	if t := l.target(); t != (capture.Target{}) {
+		if err := l.encoder.Set(t); err != nil {
+			return err
+		}
+	}
+	return l.encoder.Encode(f)
+}
+
+// target merges what the feeds demand into what is new for the encoder.
+func (l *lane) target() capture.Target {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rate := l.src.cfg.BitRate
+	for _, f := range l.feeds {
+		if n := int(f.bitRate.Load()); n > 0 {
+			rate = min(rate, n)
+		}
+	}
+	rate = max(rate, minBitRate)
+	var t capture.Target
+	if rate != l.rate {
+		t.BitRate, l.rate = rate, rate
+	}
+	if now := time.Now(); l.wantKey && (l.urgent || now.Sub(l.keyAt) >= keyGap) {
+		t.KeyFrame, l.keyAt, l.urgent = true, now, false
+	}
+	t.FPS = l.pace.tick(time.Now())
+	return t
+}
+
+// pace measures how many frames a second an encoder really gets: a camera takes longer
+// exposures at night, a slow encoder passes frames over, and the bits are divided among
+// the frames that there are.
+type pace struct {
+	fps    int // as the encoder knows it
+	since  time.Time
+	frames int
+}
+
+// paceWindow is long enough to count in whole frames.
+const paceWindow = 2 * time.Second
+
+// tick counts a frame. It returns the rate if the encoder must be told a new one, else 0.
+func (p *pace) tick(now time.Time) int {
+	took := now.Sub(p.since)
+	if p.since.IsZero() || took > 2*paceWindow {
+		p.since, p.frames = now, 0
+		return 0
+	}
+	p.frames++
+	if took < paceWindow {
+		return 0
+	}
+	fps := max(int(float64(p.frames)/took.Seconds()+0.5), 1)
+	p.since, p.frames = now, 0
+	if off := fps - p.fps; 5*max(off, -off) <= p.fps {
+		return 0
+	}
+	p.fps = fps
+	return fps
+}
+
+// send hands a packet to every feed. Encoders call it, some from a goroutine of their own.
+func (l *lane) send(p *capture.Packet) {
+	l.src.packets.Add(1)
+	l.mu.Lock()
+	feeds := l.feeds
+	if p.Key { // every feed there is gets it now
+		l.wantKey, l.urgent = false, false
+	}
+	l.mu.Unlock()
+	for _, f := range feeds {
+		if !f.push(p) {
+			// It waits for a key frame: until there is one it is asked for again.
+			l.demandKey()
+		}
+	}
+}

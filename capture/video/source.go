@@ -1,0 +1,266 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"intercom/capture"
+)
+
+// defaultBitRate carries 640x480 at 20 frames a second well.
+const defaultBitRate = 1_000_000
+
+// Config is what a Source is made of.
+type Config struct {
+	Camera   capture.Camera
+	Encoders map[capture.Codec]capture.NewEncoder
+	// Format is what the camera is expected to deliver: encoders for it are made while
+	// the camera opens. They are made again if it delivers another. Zero: not known.
+	Format capture.Format
+	// BitRate is the most that an encoder is asked for, in bits a second. 0: 1 Mbit/s.
+	BitRate int
+	// Logger may be nil.
+	Logger *slog.Logger
+	// Report is told what is wrong with the camera or an encoder, and nil when pictures
+	// come again. It does not block. It may be nil.
+	Report func(error)
+}
+
+// Source is a camera that many calls watch. Its methods may be called from any goroutine.
+type Source struct {
+	cfg     Config
+	log     *slog.Logger
+	changed chan struct{} // of capacity 1: somebody came or went
+	on      atomic.Bool
+
+	frames, passed, packets, dropped atomic.Int64
+
+	mu      sync.Mutex
+	running bool
+	lanes   map[capture.Codec]*lane // the codecs in use
+
+	// use is what lanes holds, for the camera's goroutine to walk along without the lock.
+	use atomic.Pointer[[]*lane]
+
+	trouble trouble
+}
+
+// Stats counts since the start.
+type Stats struct {
+	Frames  int64 // that the camera delivered
+	Passed  int64 // frames that an encoder was too busy for
+	Packets int64 // that encoders made
+	Dropped int64 // packets that a feed was too late for
+}
+
+// New checks the configuration; it opens nothing.
+func New(cfg Config) (*Source, error) {
+	switch {
+	case cfg.Camera == nil:
+		return nil, errors.New("video: no camera")
+	case len(cfg.Encoders) == 0:
+		return nil, errors.New("video: no encoders")
+	case cfg.BitRate < 0 || cfg.BitRate > 0 && cfg.BitRate < minBitRate:
+		return nil, fmt.Errorf("video: bit rate %d is below %d", cfg.BitRate, minBitRate)
+	}
+	for codec, newEncoder := range cfg.Encoders {
+		if !codec.IsVideo() || newEncoder == nil {
+			return nil, fmt.Errorf("video: no encoder for codec %q", codec)
+		}
+	}
+	if cfg.BitRate == 0 {
+		cfg.BitRate = defaultBitRate
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Source{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		changed: make(chan struct{}, 1),
+		lanes:   make(map[capture.Codec]*lane),
+		trouble: trouble{log: cfg.Logger, report: cfg.Report},
+	}
+	s.use.Store(new([]*lane))
+	return s, nil
+}
+
+// On tells whether the camera is open, or being opened.
+func (s *Source) On() bool { return s.on.Load() }
+
+// Stats returns the counters.
+func (s *Source) Stats() Stats {
+	return Stats{s.frames.Load(), s.passed.Load(), s.packets.Load(), s.dropped.Load()}
+}
+
+// Open returns a feed of this codec, which begins with a key frame, and has the camera
+// opened if it is off. It does not wait for either. It fails with capture.ErrNotRunning
+// outside Run.
+func (s *Source) Open(codec capture.Codec) (capture.Feed, error) {
+	newEncoder := s.cfg.Encoders[codec]
+	if newEncoder == nil {
+		return nil, fmt.Errorf("open video feed: no encoder for codec %q", codec)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		return nil, fmt.Errorf("open video feed: %w", capture.ErrNotRunning)
+	}
+	l := s.lanes[codec]
+	if l == nil {
+		l = newLane(s, codec, newEncoder)
+		s.lanes[codec] = l
+	}
+	f := newFeed(l)
+	l.add(f)
+	s.change()
+	return f, nil
+}
+
+// left is called by a feed that was closed.
+func (s *Source) left(f *feed) {
+	s.mu.Lock()
+	l := f.lane
+	last := l.remove(f) == 0
+	if last && s.lanes[l.codec] == l {
+		delete(s.lanes, l.codec)
+	}
+	s.change()
+	s.mu.Unlock()
+	if last {
+		l.retire()
+	}
+}
+
+// change publishes the lanes and wakes Run. The lock is held.
+func (s *Source) change() {
+	use := make([]*lane, 0, len(s.lanes))
+	for _, l := range s.lanes {
+		use = append(use, l)
+	}
+	s.use.Store(&use)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// task is a goroutine of Run's.
+type task struct {
+	cancel context.CancelFunc
+	done   chan error // of capacity 1
+}
+
+func start(ctx context.Context, run func(context.Context) error) *task {
+	ctx, cancel := context.WithCancel(ctx)
+	t := &task{cancel, make(chan error, 1)}
+	go func() { t.done <- run(ctx) }()
+	return t
+}
+
+func (t *task) stop() {
+	t.cancel()
+	<-t.done
+}
+
+// Run serves feeds until ctx ends. It returns after the camera is off, with all feeds
+// closed; the error is the context's.
+func (s *Source) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+
+	workers := make(map[*lane]*task)
+	var camera *task
+	for ctx.Err() == nil {
+		use := *s.use.Load()
+		for _, l := range use {
+			if workers[l] == nil {
+				workers[l] = start(ctx, l.run)
+			}
+		}
+		switch {
+		case len(use) > 0 && camera == nil:
+			s.on.Store(true)
+			camera = start(ctx, s.runCamera)
+		case len(use) == 0 && camera != nil:
+			camera.stop()
+			camera = nil
+			s.on.Store(false)
+		}
+		for l, w := range workers {
+			if !slices.Contains(use, l) {
+				w.stop()
+				delete(workers, l)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
+		}
+	}
+
+	s.mu.Lock()
+	s.running = false
+	lanes := s.lanes
+	s.lanes = make(map[capture.Codec]*lane)
+	s.change()
+	s.mu.Unlock()
+	if camera != nil {
+		camera.stop()
+	}
+	for _, w := range workers {
+		w.stop()
+	}
+	for _, l := range lanes {
+		l.closeFeeds()
+	}
+	s.on.Store(false)
+	return ctx.Err()
+}
+
+// Between attempts at a lost camera, doubled from the first to the last.
+const (
+	firstRetry = 250 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// runCamera keeps the camera delivering until ctx ends.
+func (s *Source) runCamera(ctx context.Context) error {
+	pause := firstRetry
+	for {
+		before := s.frames.Load()
+		err := s.cfg.Camera.Run(ctx, s.deliver)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			err = errors.New("it ended")
+		}
+		if s.frames.Load() > before {
+			pause = firstRetry
+		}
+		s.trouble.set(theCamera, err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastRetry)
+	}
+}
+
+// deliver hands a frame to the codecs in use.
+func (s *Source) deliver(f *capture.Frame) {
+	s.frames.Add(1)
+	s.trouble.set(theCamera, nil)
+	for _, l := range *s.use.Load() {
+		l.offer(f)
+	}
+}

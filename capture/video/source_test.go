@@ -1,0 +1,603 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"intercom/capture"
+)
+
+var vga = capture.Format{Pixel: capture.I420, Width: 32, Height: 32, FPS: 20}
+
+// camera is a fake: it delivers numbered frames and counts what is held of them.
+type camera struct {
+	format capture.Format
+	fail   chan error // what Run returns with
+	opened int
+	live   atomic.Int64 // frames not given back
+}
+
+func newCamera() *camera { return &camera{format: vga, fail: make(chan error)} }
+
+func (c *camera) Run(ctx context.Context, out func(*capture.Frame)) error {
+	c.opened++
+	tick := time.NewTicker(time.Second / time.Duration(c.format.FPS))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-c.fail:
+			return err
+		case now := <-tick.C:
+			c.live.Add(1)
+			f := capture.NewFrame(func(*capture.Frame) { c.live.Add(-1) })
+			f.Format, f.Time = c.format, now
+			out(f)
+			f.Release()
+		}
+	}
+}
+
+// encoder is a fake: a packet of one byte a frame, its number.
+type encoder struct {
+	out    func(*capture.Packet)
+	pool   capture.PacketPool
+	format capture.Format
+	took   time.Duration // to encode
+	err    atomic.Value  // error of Encode
+	sets   []capture.Target
+	keys   []time.Time // when key frames were made
+	n      int
+	key    bool
+	closed bool
+}
+
+func (e *encoder) Encode(f *capture.Frame) error {
+	time.Sleep(e.took)
+	if err := e.err.Load(); err != nil {
+		return err.(error)
+	}
+	p := e.pool.Get(1)
+	p.Data[0] = byte(e.n)
+	p.Time, p.Key, p.Duration = f.Time, e.key || e.n == 0, time.Second/20
+	if p.Key {
+		e.keys = append(e.keys, time.Now())
+	}
+	e.n++
+	e.key = false
+	e.out(p)
+	p.Release()
+	return nil
+}
+
+func (e *encoder) Set(t capture.Target) error {
+	e.sets = append(e.sets, t)
+	e.key = e.key || t.KeyFrame
+	return nil
+}
+
+func (e *encoder) Close() error { e.closed = true; return nil }
+
+// bench is a running source with fakes around it.
+type bench struct {
+	*Source
+	mu       sync.Mutex // of what follows; a test may read after synctest.Wait without it
+	camera   *camera
+	encoders map[capture.Codec][]*encoder // made so far
+	took     time.Duration                // of encoders to be made
+	openErr  error                        // of encoders to be made
+	reports  []string
+	stop     func()
+}
+
+// newBench is called in a bubble. The caller calls stop.
+func newBench(t *testing.T, change func(*Config)) *bench {
+	b := &bench{camera: newCamera(), encoders: make(map[capture.Codec][]*encoder)}
+	newEncoder := func(codec capture.Codec) capture.NewEncoder {
+		return func(f capture.Format, out func(*capture.Packet)) (capture.Encoder, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.openErr != nil {
+				return nil, b.openErr
+			}
+			e := &encoder{out: out, format: f, took: b.took}
+			b.encoders[codec] = append(b.encoders[codec], e)
+			return e, nil
+		}
+	}
+	cfg := Config{
+		Camera: b.camera,
+		Encoders: map[capture.Codec]capture.NewEncoder{
+			capture.VP8: newEncoder(capture.VP8), capture.H264: newEncoder(capture.H264),
+		},
+		Report: func(err error) {
+			if err == nil {
+				err = errors.New("well")
+			}
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.reports = append(b.reports, err.Error())
+		},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Source = s
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	b.stop = func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v, want the context's error", err)
+		}
+		if s.On() {
+			t.Error("the camera is on after Run")
+		}
+		if n := b.camera.live.Load(); n != 0 {
+			t.Errorf("%d frames were not given back", n)
+		}
+	}
+	synctest.Wait()
+	return b
+}
+
+func (b *bench) open(t *testing.T, codec capture.Codec) capture.Feed {
+	t.Helper()
+	f, err := b.Open(codec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// next reads a packet that must come within a second.
+func next(t *testing.T, f capture.Feed) (n int, key bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	p, err := f.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Release()
+	return int(p.Data[0]), p.Key
+}
+
+func TestNew(t *testing.T) {
+	enc := func(capture.Format, func(*capture.Packet)) (capture.Encoder, error) { return nil, nil }
+	good := func() Config {
+		return Config{Camera: newCamera(), Encoders: map[capture.Codec]capture.NewEncoder{capture.VP8: enc}}
+	}
+	for name, spoil := range map[string]func(*Config){
+		"no camera":   func(c *Config) { c.Camera = nil },
+		"no encoders": func(c *Config) { c.Encoders = nil },
+		"nil encoder": func(c *Config) { c.Encoders[capture.H264] = nil },
+		"sound":       func(c *Config) { c.Encoders[capture.Opus] = enc },
+		"bit rate":    func(c *Config) { c.BitRate = 1000 },
+	} {
+		c := good()
+		spoil(&c)
+		if _, err := New(c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	s, err := New(good())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(capture.VP8); !errors.Is(err, capture.ErrNotRunning) {
+		t.Errorf("open before Run: %v, want ErrNotRunning", err)
+	}
+	if _, err := s.Open(capture.H264); err == nil || errors.Is(err, capture.ErrNotRunning) {
+		t.Errorf("open a codec without encoder: %v", err)
+	}
+}
+
+func TestFirstOpensLastCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		time.Sleep(time.Second)
+		if b.On() || b.camera.opened != 0 {
+			t.Error("the camera is on and nobody watches")
+		}
+		one, two := b.open(t, capture.VP8), b.open(t, capture.VP8)
+		other := b.open(t, capture.H264)
+		for _, f := range []capture.Feed{one, two, other} {
+			if _, key := next(t, f); !key {
+				t.Error("a feed does not begin with a key frame")
+			}
+		}
+		if !b.On() || b.camera.opened != 1 {
+			t.Errorf("camera on %v, opened %d times, want once", b.On(), b.camera.opened)
+		}
+		if v, h := len(b.encoders[capture.VP8]), len(b.encoders[capture.H264]); v != 1 || h != 1 {
+			t.Errorf("%d VP8 and %d H.264 encoders, want one of each", v, h)
+		}
+		two.Close()
+		other.Close()
+		other.Close()
+		synctest.Wait()
+		if !b.On() || b.encoders[capture.VP8][0].closed || !b.encoders[capture.H264][0].closed {
+			t.Error("want the camera and VP8 on, H.264 closed")
+		}
+		next(t, one)
+		one.Close()
+		synctest.Wait()
+		if b.On() || !b.encoders[capture.VP8][0].closed {
+			t.Error("the last watcher has gone and something is on")
+		}
+		if _, err := one.Next(t.Context()); !errors.Is(err, capture.ErrClosed) {
+			t.Errorf("next after close: %v, want ErrClosed", err)
+		}
+		again := b.open(t, capture.VP8)
+		if _, key := next(t, again); !key || b.camera.opened != 2 {
+			t.Errorf("second call: key frame %v, camera opened %d times", key, b.camera.opened)
+		}
+		again.Close()
+	})
+}
+
+func TestOpenAndCloseAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		for range 20 {
+			f := b.open(t, capture.VP8)
+			f.Close()
+			g := b.open(t, capture.VP8)
+			next(t, g)
+			g.Close()
+		}
+		synctest.Wait()
+		if b.On() {
+			t.Error("the camera is on and nobody watches")
+		}
+	})
+}
+
+func TestRunEndsFeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		f := b.open(t, capture.VP8)
+		next(t, f)
+		failed := make(chan error)
+		go func() {
+			for {
+				p, err := f.Next(context.Background())
+				if err != nil {
+					failed <- err
+					return
+				}
+				p.Release()
+			}
+		}()
+		b.stop()
+		if err := <-failed; !errors.Is(err, capture.ErrClosed) {
+			t.Errorf("next after Run: %v, want ErrClosed", err)
+		}
+		if _, err := b.Open(capture.VP8); !errors.Is(err, capture.ErrNotRunning) {
+			t.Errorf("open after Run: %v, want ErrNotRunning", err)
+		}
+		f.Demand(capture.Demand{KeyFrame: true})
+		f.Close()
+	})
+}
+
+func TestLateWatcherSkipsToKeyFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		late, prompt := b.open(t, capture.VP8), b.open(t, capture.VP8)
+		defer late.Close()
+		defer prompt.Close()
+		first, _ := next(t, late)
+		last := -1
+		for range 40 {
+			n, _ := next(t, prompt)
+			if last >= 0 && n != last+1 {
+				t.Fatalf("the prompt watcher got %d after %d", n, last)
+			}
+			last = n
+		}
+		// What it gets now is new, begins with a key frame, and has no gap.
+		n, key := next(t, late)
+		if n <= first+1 || !key {
+			t.Errorf("after 2 s the late watcher got packet %d, key frame %v, want a later key frame", n, key)
+		}
+		if last-n > queueLen {
+			t.Errorf("packet %d is %d frames old", n, last-n)
+		}
+		for n < last {
+			m, _ := next(t, late)
+			if m != n+1 {
+				t.Fatalf("the late watcher got %d after %d", m, n)
+			}
+			n = m
+		}
+		if b.Stats().Dropped == 0 {
+			t.Error("nothing counted as dropped")
+		}
+		// It asks for key frames, but not more often than keyGap.
+		for i, at := range b.encoders[capture.VP8][0].keys {
+			if i > 0 && at.Sub(b.encoders[capture.VP8][0].keys[i-1]) < keyGap {
+				t.Errorf("key frames %v apart", at.Sub(b.encoders[capture.VP8][0].keys[i-1]))
+			}
+		}
+	})
+}
+
+func TestKeyFrameRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		f := b.open(t, capture.VP8)
+		defer f.Close()
+		next(t, f)
+		for range 20 {
+			if _, key := next(t, f); key {
+				t.Fatal("a key frame that nobody asked for")
+			}
+		}
+		f.Demand(capture.Demand{KeyFrame: true})
+		if _, key := next(t, f); !key {
+			t.Error("the frame after the first request is no key frame")
+		}
+		// A storm: one request a frame for two seconds.
+		keys := 0
+		for range 40 {
+			f.Demand(capture.Demand{KeyFrame: true})
+			if _, key := next(t, f); key {
+				keys++
+			}
+		}
+		if keys < 5 || keys > 8 {
+			t.Errorf("%d key frames in 2 s of requests, want one each 250 ms or so", keys)
+		}
+		for range 10 {
+			next(t, f)
+		}
+		// A newcomer does not wait for the gap.
+		f.Demand(capture.Demand{KeyFrame: true})
+		next(t, f)
+		g := b.open(t, capture.VP8)
+		defer g.Close()
+		before := time.Now()
+		if _, key := next(t, g); !key || time.Since(before) > 50*time.Millisecond {
+			t.Errorf("a newcomer waited %v, key frame %v", time.Since(before), key)
+		}
+	})
+}
+
+func TestBitRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.BitRate = 900_000 })
+		defer b.stop()
+		f, g := b.open(t, capture.VP8), b.open(t, capture.VP8)
+		defer f.Close()
+		var got []int
+		step := func() {
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			got = got[:0]
+			for _, s := range b.encoders[capture.VP8][0].sets {
+				if s.BitRate != 0 {
+					got = append(got, s.BitRate)
+				}
+			}
+		}
+		step()
+		f.Demand(capture.Demand{BitRate: 700_000})
+		step()
+		g.Demand(capture.Demand{BitRate: 500_000})
+		step()
+		f.Demand(capture.Demand{BitRate: 400_000})
+		g.Demand(capture.Demand{BitRate: 10_000})
+		step()
+		g.Close()
+		step()
+		f.Demand(capture.Demand{BitRate: 5_000_000})
+		step()
+		want := []int{900_000, 700_000, 500_000, minBitRate, 400_000, 900_000}
+		if !slices.Equal(got, want) {
+			t.Errorf("bit rates %v, want %v", got, want)
+		}
+	})
+}
+
+func TestSlowEncoderGetsTheNewest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.took = 120 * time.Millisecond // of a frame each 50 ms
+		defer b.stop()
+		f := b.open(t, capture.VP8)
+		defer f.Close()
+		ctx := t.Context()
+		for i := range 30 {
+			p, err := f.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if age := time.Since(p.Time); age > 50*time.Millisecond+b.took {
+				t.Errorf("packet %d was captured %v ago", i, age)
+			}
+			p.Release()
+		}
+		if s := b.Stats(); s.Passed == 0 || s.Frames < 2*s.Packets {
+			t.Errorf("%+v: want the camera to go on and frames to be passed over", s)
+		}
+		// And it is told its real rate.
+		if !slices.ContainsFunc(b.encoders[capture.VP8][0].sets, func(t capture.Target) bool { return t.FPS >= 7 && t.FPS <= 9 }) {
+			t.Errorf("targets %v, want a frame rate of 8", b.encoders[capture.VP8][0].sets)
+		}
+	})
+}
+
+func TestCameraLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		f := b.open(t, capture.VP8)
+		defer f.Close()
+		next(t, f)
+		gone := errors.New("unplugged")
+		for range 5 {
+			b.camera.fail <- gone
+			synctest.Wait()
+			next(t, f)
+		}
+		b.camera.format.Width = 64 // it comes back with another picture
+		b.camera.fail <- nil
+		next(t, f)
+		enc := b.encoders[capture.VP8]
+		if len(enc) != 2 || !enc[0].closed || enc[1].format != b.camera.format {
+			t.Errorf("%d encoders, want a second one for the new format", len(enc))
+		}
+		if len(b.reports) != 12 || b.reports[0] != "camera: unplugged" || b.reports[10] != "camera: it ended" || b.reports[11] != "well" {
+			t.Errorf("reports %q", b.reports)
+		}
+	})
+}
+
+// TestCameraNeverOpens: attempts become rarer, and the camera can still be turned off.
+func TestCameraNeverOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Camera = broken{} })
+		defer b.stop()
+		f := b.open(t, capture.VP8)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(b.reports); n < 12 || n > 18 {
+			t.Errorf("%d attempts in a minute", n)
+		}
+		f.Close()
+		synctest.Wait()
+		if b.On() {
+			t.Error("the camera is on")
+		}
+	})
+}
+
+type broken struct{}
+
+func (broken) Run(context.Context, func(*capture.Frame)) error { return errors.New("busy") }
+
+func TestEncoderFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		b.openErr = errors.New("no memory")
+		f := b.open(t, capture.VP8)
+		defer f.Close()
+		time.Sleep(3500 * time.Millisecond)
+		b.mu.Lock()
+		b.openErr = nil
+		b.mu.Unlock()
+		if _, key := next(t, f); !key {
+			t.Error("no key frame when the encoder opens at last")
+		}
+		synctest.Wait()
+		b.encoders[capture.VP8][0].err.Store(errors.New("wedged"))
+		time.Sleep(time.Second)
+		for {
+			if _, key := next(t, f); key {
+				break
+			}
+		}
+		synctest.Wait()
+		want := []string{"video/VP8 encoder: no memory", "well", "video/VP8 encoder: wedged", "well"}
+		if got := slices.Compact(slices.Clone(b.reports)); !slices.Equal(got, want) {
+			t.Errorf("reports %q, want %q", got, want)
+		}
+		if len(b.encoders[capture.VP8]) != 2 || !b.encoders[capture.VP8][0].closed {
+			t.Error("want the wedged encoder closed and a second one")
+		}
+	})
+}
+
+// TestFormatIsExpected: the encoder is there before the first frame.
+func TestFormatIsExpected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.Format = vga })
+		defer b.stop()
+		f := b.open(t, capture.VP8)
+		defer f.Close()
+		synctest.Wait()
+		if n := len(b.encoders[capture.VP8]); n != 1 || b.Stats().Frames != 0 {
+			t.Errorf("%d encoders at %d frames, want one before the first", n, b.Stats().Frames)
+		}
+		next(t, f)
+		if n := len(b.encoders[capture.VP8]); n != 1 {
+			t.Errorf("%d encoders, want the one", n)
+		}
+	})
+}
+
+func TestPacketsComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		f, g := b.open(t, capture.VP8), b.open(t, capture.VP8)
+		var held []*capture.Packet
+		for range 5 {
+			p, err := f.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, p)
+		}
+		f.Close()
+		g.Close() // with packets in its queue
+		b.stop()
+		for i, p := range held { // what the reader has stays its own
+			if int(p.Data[0]) != i {
+				t.Errorf("packet %d was overwritten with %d", i, p.Data[0])
+			}
+			p.Release()
+		}
+	})
+}
+
+func TestAllocs(t *testing.T) {
+	b, err := New(Config{Camera: newCamera(), Encoders: map[capture.Codec]capture.NewEncoder{
+		capture.VP8: func(f capture.Format, out func(*capture.Packet)) (capture.Encoder, error) {
+			return &encoder{out: out, keys: make([]time.Time, 0, 1000), sets: make([]capture.Target, 0, 1000)}, nil
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.running = true
+	watcher, err := b.Open(capture.VP8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := watcher.(*feed).lane
+	f := capture.NewFrame(nil)
+	f.Format = vga
+	ctx := t.Context()
+	if got := testing.AllocsPerRun(100, func() {
+		b.deliver(f)
+		if err := l.encode(l.take()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := watcher.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Release()
+	}); got != 0 {
+		t.Errorf("%v allocations from frame to packet, want 0", got)
+	}
+}
