@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"intercom/capture"
+	"intercom/internal/backoff"
 )
 
 // defaultBitRate carries 640x480 at 20 frames a second well.
@@ -225,34 +226,30 @@ func (s *Source) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Between attempts at a lost camera, doubled from the first to the last.
-const (
-	firstRetry = 250 * time.Millisecond
-	lastRetry  = 5 * time.Second
-)
-
 // runCamera keeps the camera delivering until ctx ends.
 func (s *Source) runCamera(ctx context.Context) error {
-	pause := firstRetry
+	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 5 * time.Second, Healthy: 10 * time.Second}
 	for {
-		before := s.frames.Load()
-		err := s.cfg.Camera.Run(ctx, s.deliver)
+		up := false
+		err := s.cfg.Camera.Run(ctx, func(f *capture.Frame) {
+			if !up {
+				up = true
+				retry.Up()
+			}
+			s.deliver(f)
+		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil {
 			err = errors.New("it ended")
 		}
-		if s.frames.Load() > before {
-			pause = firstRetry
-		}
 		s.trouble.set(theCamera, err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(retry.Next()):
 		}
-		pause = min(2*pause, lastRetry)
 	}
 }
 

@@ -455,12 +455,14 @@ func TestCameraLost(t *testing.T) {
 		gone := errors.New("unplugged")
 		for range 5 {
 			b.camera.fail <- gone
-			synctest.Wait()
+			time.Sleep(5 * time.Second)
 			next(t, f)
 		}
 		b.camera.format.Width = 64 // it comes back with another picture
 		b.camera.fail <- nil
+		time.Sleep(5 * time.Second)
 		next(t, f)
+		synctest.Wait()
 		enc := b.encoders[capture.VP8]
 		if len(enc) != 2 || !enc[0].closed || enc[1].format != b.camera.format {
 			t.Errorf("%d encoders, want a second one for the new format", len(enc))
@@ -479,7 +481,7 @@ func TestCameraNeverOpens(t *testing.T) {
 		f := b.open(t, capture.VP8)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := len(b.reports); n < 12 || n > 18 {
+		if n := len(b.reports); n < 8 || n > 100 { // each after 0 to 5 s
 			t.Errorf("%d attempts in a minute", n)
 		}
 		f.Close()
