@@ -1,0 +1,12 @@
+// Package lab holds the end-to-end tests, behind the build tag e2e: the real program, the
+// official QuickBlox SDK in a real browser, real servers. It has no code of its own that
+// the program uses.
+//
+// One run has one browser process and one start of each server that its tests need;
+// each test has its own pages and leaves the door idle. What a test asserts about picture
+// and sound is what the browser itself decoded (lab/browser), or what the door's
+// loudspeaker measured. Logs, and a picture of every page of a test that failed, are in
+// lab/out.
+//
+//	go test -tags e2e ./lab
+package lab

@@ -1,0 +1,109 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"intercom/lab/browser"
+)
+
+// lab is what the tests of one run share. TestMain fills it and ends what is in it.
+var lab suite
+
+type suite struct {
+	root    string // the repository's
+	out     string // this run's folder in lab/out
+	browser *browser.Browser
+	pages   *httptest.Server // phone.html and the SDK
+	prosody func() (*prosody, error)
+
+	mu    sync.Mutex
+	ended []func() error
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	code := 1
+	err := lab.start()
+	if err == nil {
+		code = m.Run()
+	}
+	if err := errors.Join(err, lab.end(code == 0)); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	return code
+}
+
+// start starts what every test needs. Servers start with the first test that needs them.
+func (s *suite) start() error {
+	var err error
+	if s.root, err = filepath.Abs(".."); err != nil {
+		return err
+	}
+	s.out = filepath.Join(s.root, "lab", "out", time.Now().Format("20060102-150405"))
+	if err := os.MkdirAll(s.out, 0o755); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(s.out, "browser.log"))
+	if err != nil {
+		return err
+	}
+	s.atEnd(log.Close)
+
+	sdk := filepath.Join(s.root, "build", "sdk")
+	if _, err := os.Stat(filepath.Join(sdk, "quickblox.min.js")); err != nil {
+		return fmt.Errorf("%w: run scripts/sdk.sh", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServer(http.Dir("browser")))
+	mux.Handle("GET /sdk/", http.StripPrefix("/sdk/", http.FileServer(http.Dir(sdk))))
+	s.pages = httptest.NewServer(mux)
+	s.atEnd(func() error { s.pages.Close(); return nil })
+
+	s.prosody = sync.OnceValues(startProsody)
+	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})
+	if err != nil {
+		return err
+	}
+	s.atEnd(s.browser.Close)
+	return nil
+}
+
+// atEnd has f called when the run ends, before those that were added earlier.
+func (s *suite) atEnd(f func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, f)
+}
+
+// end ends everything. The logs of a run in which all passed go too, unless LAB_KEEP is
+// set.
+func (s *suite) end(passed bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []error
+	for i := len(s.ended) - 1; i >= 0; i-- {
+		all = append(all, s.ended[i]())
+	}
+	switch {
+	case passed && os.Getenv("LAB_KEEP") == "":
+		all = append(all, os.RemoveAll(s.out))
+	case s.out != "":
+		fmt.Fprintln(os.Stderr, "lab: logs are in", s.out)
+	}
+	return errors.Join(all...)
+}

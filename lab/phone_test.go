@@ -1,0 +1,110 @@
+//go:build e2e
+
+package lab
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"intercom/lab/browser"
+)
+
+// newPage opens a page with the probe in it. When the test has failed, a picture of the
+// page and its console are kept.
+func newPage(t *testing.T, name string, c browser.ProbeConfig) *browser.Page {
+	t.Helper()
+	p, err := lab.browser.NewPage(t.Context(), name, browser.ProbeScripts(c)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.Background() // the test's is over
+		if t.Failed() {
+			file := filepath.Join(lab.out, strings.ReplaceAll(t.Name(), "/", "-")+"-"+name)
+			if err := p.Screenshot(ctx, file+".png"); err != nil {
+				t.Log(err)
+			}
+			console := p.Console()
+			if err := os.WriteFile(file+".console", []byte(strings.Join(console, "\n")), 0o644); err != nil {
+				t.Log(err)
+			}
+			t.Logf("the console of page %s ends:\n%s", name, strings.Join(console[max(0, len(console)-25):], "\n"))
+		}
+		if err := p.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// phone is a page on the SDK that does the least an app does: lab/browser/phone.html.
+type phone struct {
+	*browser.Page
+	account account
+}
+
+// server says where phones connect to.
+type server struct {
+	rest      string // empty: none
+	websocket string
+}
+
+// newPhone opens a phone and has it connect.
+func newPhone(t *testing.T, at server, who account, c browser.ProbeConfig) *phone {
+	t.Helper()
+	p := &phone{newPage(t, who.login, c), who}
+	must(t, p.Goto(t.Context(), lab.pages.URL+"/phone.html"))
+	config := map[string]any{
+		"app": app, "key": "demo-key", "secret": "demo-secret", "domain": domain, "websocket": at.websocket,
+		"rest": at.rest, "login": who.login, "user": who.id, "password": who.password,
+	}
+	must(t, p.Eval(t.Context(), "phone.connect", config, nil))
+	return p
+}
+
+// event waits until the phone's SDK has called back for the n-th time, from 1, in the
+// way named, and returns when that was, by the wall clock.
+func (p *phone) event(t *testing.T, limit time.Duration, name string, n int) time.Time {
+	t.Helper()
+	return markTime(t, p.Page, limit, name, n)
+}
+
+// markTime waits for the n-th performance mark of that name and returns its time.
+func markTime(t *testing.T, p *browser.Page, limit time.Duration, name string, n int) time.Time {
+	t.Helper()
+	must(t, p.Wait(t.Context(), limit, "([name, n]) => performance.getEntriesByName(name).length >= n", []any{name, n}))
+	return pageTime(t, p, "([name, n]) => performance.getEntriesByName(name)[n - 1].startTime", []any{name, n})
+}
+
+// pageTime evaluates a function that returns a time of the page's and returns it as one
+// of the wall clock, which both sides share: they are on one machine.
+func pageTime(t *testing.T, p *browser.Page, function string, arg any) time.Time {
+	t.Helper()
+	var ms float64
+	must(t, p.Eval(t.Context(), "(arg) => performance.timeOrigin + ("+function+")(arg)", arg, &ms))
+	return time.UnixMicro(int64(ms * 1000))
+}
+
+// firstFrame returns when the page showed the first frame of its latest remote video.
+func firstFrame(t *testing.T, p *browser.Page, n int) time.Time {
+	t.Helper()
+	must(t, p.Wait(t.Context(), 20*time.Second, "(n) => probe.firstFrames.length >= n", n))
+	return pageTime(t, p, "(n) => probe.firstFrames[n - 1].at", n)
+}
+
+// clicked returns when the element was last clicked.
+func clicked(t *testing.T, p *browser.Page, id string) time.Time {
+	t.Helper()
+	return pageTime(t, p, "(id) => probe.clicks.findLast((c) => c.id === id).at", id)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
