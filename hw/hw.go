@@ -16,7 +16,7 @@ import (
 type Line struct {
 	Name      string        // a backend's name for it; unique within a station
 	ActiveLow bool          // active when the line is electrically low
-	Pull      gpio.Pull     // bias of an input; zero value gpio.Float leaves it alone
+	Pull      gpio.Pull     // bias of an input; zero value, gpio.PullNoChange, leaves it alone
 	Debounce  time.Duration // an edge counts when the level held this long; 0: every edge
 }
 
