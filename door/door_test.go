@@ -1,0 +1,269 @@
+package door
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"intercom/signaling"
+)
+
+const (
+	anna    signaling.UserID = 2001
+	ben     signaling.UserID = 2002
+	carla   signaling.UserID = 2003 // may neither open nor call
+	mallory signaling.UserID = 2009 // no resident
+)
+
+func setup() Config {
+	return Config{
+		Buttons: []Button{
+			{Name: "call", Residents: []signaling.UserID{anna, ben, carla}},
+			{Name: "hang-up", HangUp: true},
+		},
+		Residents: []Resident{{anna, "Anna", true, true}, {ben, "Ben", true, true}, {carla, "Carla", false, false}},
+		Lock:      "door", Longest: 5 * time.Minute, Pause: 2 * time.Second, Retry: 20 * time.Second,
+	}
+}
+
+// table runs inputs one second apart and returns the effects of the last.
+type table struct {
+	t     *testing.T
+	state State
+	now   time.Time
+	wake  time.Time
+}
+
+func newTable(t *testing.T, inputs ...Input) *table {
+	t.Helper()
+	s, err := New(setup())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &table{t: t, state: s, now: time.Unix(1e9, 0)}
+	x.run(inputs...)
+	return x
+}
+
+func (x *table) run(inputs ...Input) (last []Effect) {
+	for _, in := range inputs {
+		x.now = x.now.Add(time.Second)
+		x.state, last, x.wake = x.state.Next(x.now, in)
+	}
+	return last
+}
+
+// show writes effects short: notes as their type, user and reason.
+func show(effects []Effect) string {
+	var parts []string
+	for _, e := range effects {
+		switch e := e.(type) {
+		case Note:
+			s := string(e.Type)
+			if e.User != 0 {
+				s += " " + e.User.String()
+			}
+			if e.Reason != "" {
+				s += " (" + e.Reason + ")"
+			}
+			parts = append(parts, s)
+		case Light:
+			parts = append(parts, "light "+string(e.Show))
+		default:
+			parts = append(parts, fmt.Sprintf("%s%v", strings.TrimPrefix(fmt.Sprintf("%T", e), "door."), e))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+var (
+	up       = LinkChanged{Up: true}
+	press    = Pressed{"call"}
+	answered = Answered{"1", anna}
+	media    = MediaStarted{"1", anna}
+	unlock   = Asked{Call: "1", User: anna, Command: CommandUnlock, Live: true}
+	opened   = LockChanged{"door", true}
+	closed   = LockChanged{"door", false}
+)
+
+func TestNext(t *testing.T) {
+	without := func(f func(*Asked)) Asked { a := unlock; f(&a); return a }
+	for _, c := range []struct {
+		name   string
+		before []Input
+		in     Input
+		want   string
+	}{
+		{"link", nil, up, "light idle"},
+		{"press", []Input{up}, press, "pressed; ringing; Ring{1 [2001 2002 2003]}; light calling"},
+		{"second press", []Input{up, press}, press, "pressed"},
+		{"unknown button", []Input{up}, Pressed{"bell"}, ""},
+		{"hang-up button, idle", []Input{up}, Pressed{"hang-up"}, "pressed"},
+		{"hang-up button, calling", []Input{up, press}, Pressed{"hang-up"}, "pressed; HangUp{1 hung up at the door}"},
+		{"press without a link", nil, press, "pressed"},
+		{"link comes in time", []Input{press}, up, "ringing; Ring{1 [2001 2002 2003]}; light calling"},
+		{"hang-up button, waiting", []Input{press, Pressed{"hang-up"}}, up, "light idle"},
+		{"declined by one", []Input{up, press}, Declined{"1", ben}, "declined 2002"},
+		{"declined in another call", []Input{up, press}, Declined{"7", ben}, ""},
+		{"answered", []Input{up, press}, answered, "answered 2001; light talking"},
+		{"answered late", []Input{up, press, Ended{Call: "1"}}, answered, ""},
+		{"nobody answers", []Input{up, press}, Ended{"1", true, "not answered"}, "not_answered (not answered); light idle"},
+		{"media", []Input{up, press, answered}, media, "connected 2001"},
+		{"media again", []Input{up, press, answered, media}, media, ""},
+		{"media of another", []Input{up, press, answered}, MediaStarted{"1", ben}, ""},
+		{"call ends", []Input{up, press, answered}, Ended{"1", false, "hung up by the peer"}, "ended 2001 (hung up by the peer); light idle"},
+		{"another call ends", []Input{up, press, answered}, Ended{"0", false, "x"}, ""},
+		{"press in a call", []Input{up, press, answered}, press, "pressed"},
+		{"fault", []Input{up}, Fault{true}, "light fault"},
+		{"fault repaired", []Input{up, Fault{true}}, Fault{false}, "light idle"},
+
+		{"resident calls", []Input{up}, Incoming{"s", anna}, "incoming 2001; Answer{s}; light talking"},
+		{"stranger calls", []Input{up}, Incoming{"s", mallory}, "refused 2009 (not a resident); Decline{s not a resident}"},
+		{"resident who may not calls", []Input{up}, Incoming{"s", carla}, "refused 2003 (not allowed); Decline{s not allowed}"},
+		{"resident calls, busy", []Input{up, press}, Incoming{"s", anna}, "refused 2001 (busy); Decline{s busy}"},
+
+		{"unlock", []Input{up, press, answered}, unlock, "Open{door 2001}"},
+		{"unlock, opened", []Input{up, press, answered, unlock}, opened, "opened 2001; Tell{1 2001 map[event:opened lock:door]}; light opened"},
+		{"unlock, closed again", []Input{up, press, answered, unlock, opened}, closed, "locked; light talking"},
+		{"unlock, the guard fails", []Input{up, press, answered, unlock}, LockFailed{"door", "no such line"}, "refused 2001 (no such line); Tell{1 2001 map[event:refused reason:no such line]}"},
+		{"unlock twice", []Input{up, press, answered, unlock}, unlock, "refused 2001 (opened a moment ago); Tell{1 2001 map[event:refused reason:opened a moment ago]}"},
+		{"unlock after the pause", []Input{up, press, answered, unlock, opened, closed}, unlock, "Open{door 2001}"},
+		{"unlock in a resident's own call", []Input{up, Incoming{"s", anna}}, without(func(a *Asked) { a.Call = "s" }), "Open{door 2001}"},
+		{"unlock, not live", []Input{up, press, answered}, without(func(a *Asked) { a.Live, a.NotLive = false, "no media" }), "refused 2001 (no media); Tell{1 2001 map[event:refused reason:no media]}"},
+		{"unlock, while ringing", []Input{up, press}, unlock, "refused 2001 (not in this call); Tell{1 2001 map[event:refused reason:not in this call]}"},
+		{"unlock, by the other resident", []Input{up, press, answered}, without(func(a *Asked) { a.User = ben }), "refused 2002 (not in this call); Tell{1 2002 map[event:refused reason:not in this call]}"},
+		{"unlock, by one who may not", []Input{up, press, Answered{"1", carla}}, without(func(a *Asked) { a.User = carla }), "refused 2003 (not allowed); Tell{1 2003 map[event:refused reason:not allowed]}"},
+		{"unlock, by a stranger", []Input{up, press, answered}, Asked{User: mallory, Command: CommandUnlock, NotLive: "no such session"}, "refused 2009 (not a resident)"},
+		{"unlock, after the call", []Input{up, press, answered, Ended{Call: "1"}}, unlock, "refused 2001 (not in this call); Tell{1 2001 map[event:refused reason:not in this call]}"},
+		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 map[event:refused reason:unknown command]}"},
+		{"an update without a command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "" }), ""},
+		{"wake too early", []Input{up, press, answered}, Wake{}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := show(newTable(t, c.before...).run(c.in)); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	x := newTable(t, press)
+	if want := x.now.Add(20 * time.Second); !x.wake.Equal(want) {
+		t.Fatalf("a press without a link wakes at %v, want %v", x.wake, want)
+	}
+	x.now = x.wake
+	if got := show(x.run(Wake{})); got != "not_answered (the chat server is not reached)" || x.state.Phase != Idle || !x.wake.IsZero() {
+		t.Errorf("link never came: got %q, %v", got, x.state.Phase)
+	}
+	x = newTable(t, up, press, answered)
+	x.now = x.wake
+	if got := show(x.run(Wake{})); got != "HangUp{1 the longest call time was reached}" {
+		t.Errorf("longest call: got %q", got)
+	}
+}
+
+func TestSetupIsChecked(t *testing.T) {
+	for name, spoil := range map[string]func(*Config){
+		"calls nobody":       func(c *Config) { c.Buttons[0].Residents = nil },
+		"not a resident":     func(c *Config) { c.Buttons[0].Residents = []signaling.UserID{mallory} },
+		"twice":              func(c *Config) { c.Buttons[0].Residents = []signaling.UserID{anna, anna} },
+		"no name":            func(c *Config) { c.Buttons[0].Name = "" },
+		"two buttons":        func(c *Config) { c.Buttons[0].Name = "hang-up" },
+		"hangs up":           func(c *Config) { c.Buttons[1].Residents = []signaling.UserID{anna} },
+		"not positive":       func(c *Config) { c.Residents[0].ID = 0 },
+		"another resident's": func(c *Config) { c.Residents[0].ID = ben },
+		"negative":           func(c *Config) { c.Pause = -1 },
+	} {
+		c := setup()
+		spoil(&c)
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestNeverOpensByItself drives the table at random and holds every Open against what an
+// observer knows of the call, kept apart from the table's own state.
+func TestNeverOpensByItself(t *testing.T) {
+	users := []signaling.UserID{anna, ben, carla, mallory, 0, -1}
+	calls := []string{"", "1", "2", "3", "s"}
+	commands := []string{CommandUnlock, CommandUnlock, CommandUnlock, "", "UNLOCK"}
+	r := rand.New(rand.NewPCG(1, 2))
+	any := func() Input {
+		u, c := users[r.IntN(len(users))], calls[r.IntN(len(calls))]
+		return []Input{
+			Pressed{"call"}, Pressed{"hang-up"}, Pressed{"?"}, LinkChanged{r.IntN(4) > 0}, Incoming{c, u}, Answered{c, u}, Declined{c, u}, MediaStarted{c, u},
+			Asked{c, u, commands[r.IntN(len(commands))], r.IntN(2) == 0, ""}, Asked{c, u, CommandUnlock, true, ""}, Asked{c, u, CommandUnlock, false, "no media"},
+			Ended{c, r.IntN(2) == 0, "x"}, LockChanged{"door", r.IntN(2) == 0}, LockChanged{"other", true}, LockFailed{"door", "x"}, Fault{r.IntN(2) == 0}, Wake{}, nil,
+		}[r.IntN(18)]
+	}
+	opens, refusals := 0, 0
+	for range 4000 {
+		x := newTable(t)
+		talking, with := "", signaling.UserID(0) // the observer's: from effects and inputs
+		ringing := ""
+		var lastOpen time.Time
+		for range 100 {
+			in := any()
+			x.now = x.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
+			if a, ok := in.(Answered); ok && a.Call == ringing && ringing != "" {
+				talking, with, ringing = a.Call, a.User, ""
+			}
+			if e, ok := in.(Ended); ok {
+				if e.Call == talking {
+					talking = ""
+				}
+				if e.Call == ringing {
+					ringing = ""
+				}
+			}
+			before := x.state
+			var effects []Effect
+			x.state, effects, x.wake = x.state.Next(x.now, in)
+			asked, isAsk := in.(Asked)
+			granted, refused := false, false
+			for _, e := range effects {
+				switch e := e.(type) {
+				case Ring:
+					ringing = e.Call
+				case Answer:
+					talking, with = e.Call, in.(Incoming).User
+				case Open:
+					granted = true
+					opens++
+					if !isAsk || !asked.Live || asked.Command != CommandUnlock || asked.Call == "" || asked.Call != talking || asked.User != with || asked.User != anna && asked.User != ben {
+						t.Fatalf("opened by %#v while talking to %d in %q", in, with, talking)
+					}
+					if !lastOpen.IsZero() && x.now.Sub(lastOpen) < 2*time.Second {
+						t.Fatalf("opened again after %v", x.now.Sub(lastOpen))
+					}
+					lastOpen = x.now
+				case Note:
+					if e.Text == "" {
+						t.Fatalf("a note without a text: %#v", e)
+					}
+					if e.Type == NoteRefused {
+						refused = true
+						refusals++
+						if e.Reason == "" {
+							t.Fatalf("refused without a reason: %#v", e)
+						}
+					}
+				}
+			}
+			if isAsk && asked.Command != "" && granted == refused {
+				t.Fatalf("%#v in %+v: granted %v, refused %v; want one of them", asked, before, granted, refused)
+			}
+			if in == nil && (len(effects) != 0 || !reflect.DeepEqual(before, x.state)) {
+				t.Fatalf("nothing happened, and it did %s", show(effects))
+			}
+		}
+	}
+	if opens < 100 || refusals < 1000 {
+		t.Errorf("only %d openings and %d refusals were tried: the test proves little", opens, refusals)
+	}
+}
