@@ -1,0 +1,213 @@
+// Package callcore runs calls: it turns signals and media sources into WebRTC sessions
+// that the QuickBlox SDKs take for one of their own. It does not decide who is called, who
+// may call or when a door opens (see door and internal/station), knows no XML and no XMPP
+// (see signaling), and neither captures nor plays anything (see capture).
+//
+// A Client belongs to one user on one signaling channel. Its sessions are made by
+// NewSession or arrive as an Incoming event; what happens to them comes out of Events, one
+// ordered stream of typed values. A session with several users is a ring group: each user
+// is called in a session of his own on the wire, the first accept wins, and the others get
+// a hangUp.
+//
+// All goroutines live inside Client.Run: the owner loop, which alone writes the state of
+// sessions, one reader and one writer of the signaling channel, and for each peer a worker
+// that owns its PeerConnection with the readers of its tracks. The loop's decisions are
+// a pure table, in fsm.go; docs/callcore.md has its picture.
+package callcore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/transport/v4"
+
+	"intercom/capture"
+	"intercom/signaling"
+)
+
+// Config is what a Client needs. Zero fields mean what their comments say.
+type Config struct {
+	// Channel carries the signals. It must be there; the client is its one reader.
+	Channel signaling.Channel
+	// Media has the camera, the microphone and the loudspeaker. It must be there.
+	Media Media
+	// ICE says which servers help to find a path; zero: none.
+	ICE ICE
+	// Net is the network that media use; nil: the host's.
+	Net    transport.Net
+	Timers Timers
+	// MaxRing is the most users that one ring group may call; zero: 8. Each one costs a
+	// PeerConnection while it rings.
+	MaxRing int
+	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
+	// pion says; nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Media is what a call sends and where it plays what it receives. Its methods are called
+// from any goroutine.
+type Media interface {
+	// Codecs lists what Open can open, best first; it opens nothing. There is at least
+	// Opus. It is asked once, by New.
+	Codecs() []capture.Codec
+	// Open takes a place at an encoder. It is called for the codecs that are likely when
+	// a call starts, so that the camera wakes while phones ring, and again if another
+	// one is negotiated. It returns at once: a device is awaited in Feed.Next.
+	Open(capture.Codec) (capture.Feed, error)
+	// Play takes sound from one user. Pictures from peers are not asked for.
+	Play(signaling.UserID, capture.Codec) (capture.Player, error)
+}
+
+// ICE is how peers find a path to each other (RFC 8445).
+type ICE struct {
+	Servers []ICEServer
+	Policy  Policy
+}
+
+// ICEServer is a STUN or TURN server, with fields as in RTCIceServer (WebRTC 1.0, 4.2.2).
+type ICEServer struct {
+	URLs       []string // "stun:host:port", "turn:host:port?transport=udp", "turns:..."
+	Username   string
+	Credential string
+}
+
+// Policy says which candidates are used ("iceTransportPolicy").
+type Policy string
+
+// The policies; the zero value is PolicyAll.
+const (
+	PolicyAll   Policy = "all"
+	PolicyRelay Policy = "relay" // only by way of a TURN server
+)
+
+// Timers are the intervals of a call, named as in the SDKs. Zero fields have the SDKs'
+// defaults.
+type Timers struct {
+	// Answer is how long a call rings, at both ends; 60 s.
+	Answer time.Duration
+	// Dialing is the time between repeated calls; 5 s.
+	Dialing time.Duration
+	// Disconnect is how long a connection may take to come up, or to come back after it
+	// was lost; 30 s.
+	Disconnect time.Duration
+}
+
+// Defaults of Timers and Config.
+const (
+	defaultAnswer     = 60 * time.Second
+	defaultDialing    = 5 * time.Second
+	defaultDisconnect = 30 * time.Second
+	defaultMaxRing    = 8
+)
+
+// Client runs the calls of one user.
+type Client struct {
+	cfg    Config
+	log    *slog.Logger
+	engine *engine
+
+	requests chan request
+	events   chan Event
+	running  atomic.Bool
+	done     chan struct{} // closed when Run has returned
+}
+
+// New checks the configuration and prepares what all calls share, such as the DTLS
+// certificate. It starts nothing.
+func New(cfg Config) (*Client, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := cfg.complete(); err != nil {
+		return nil, fmt.Errorf("callcore: %w", err)
+	}
+	e, err := newEngine(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("callcore: %w", err)
+	}
+	return &Client{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		engine:   e,
+		requests: make(chan request),
+		events:   make(chan Event, eventsLeft),
+		done:     make(chan struct{}),
+	}, nil
+}
+
+// complete fills in the defaults and checks the rest.
+func (c *Config) complete() error {
+	if c.Channel == nil {
+		return fmt.Errorf("configuration: no signaling channel")
+	}
+	if c.Media == nil {
+		return fmt.Errorf("configuration: no media")
+	}
+	for _, f := range []struct {
+		name  string
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{"answer", &c.Timers.Answer, defaultAnswer},
+		{"dialing", &c.Timers.Dialing, defaultDialing},
+		{"disconnect", &c.Timers.Disconnect, defaultDisconnect},
+	} {
+		if *f.value < 0 {
+			return fmt.Errorf("configuration: the %s interval is negative: %v", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.zero
+		}
+	}
+	if c.MaxRing < 0 {
+		return fmt.Errorf("configuration: the largest ring group is negative: %d", c.MaxRing)
+	}
+	if c.MaxRing == 0 {
+		c.MaxRing = defaultMaxRing
+	}
+	if c.ICE.Policy == "" {
+		c.ICE.Policy = PolicyAll
+	}
+	return c.ICE.check()
+}
+
+// Events returns the stream of what happens, in order; it is closed when Run returns.
+//
+// Nothing in it is ever dropped while Run runs. If it is not read, signals are left
+// unread in the Channel once 512 events wait; calls under way go on. What those report
+// themselves may add up to 4096 events: then Run hangs up, and returns an error that says
+// that nobody reads. What is still waiting when Run returns is left in the stream as far
+// as its buffer of 256 goes.
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Run carries calls until ctx ends, which is not an error, or the channel is closed. It
+// then hangs up what is live and returns when all its goroutines have ended. It runs
+// once.
+func (c *Client) Run(ctx context.Context) error {
+	if c.running.Swap(true) {
+		return fmt.Errorf("callcore: the client has been run already")
+	}
+	defer close(c.done)
+	ctx, cancel := context.WithCancel(ctx)
+	l := newLoop(c)
+	var wg sync.WaitGroup
+	wg.Go(func() { l.receive(ctx) })
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { l.write(writing) })
+	err := l.run(ctx)
+	cancel()
+	parting := time.AfterFunc(partingTime, stopWriting)
+	wg.Wait()
+	parting.Stop()
+	stopWriting()
+	l.workers.Wait()
+	close(c.events)
+	if err != nil {
+		return fmt.Errorf("callcore: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+// Package callcoretest puts clients of callcore on a virtual network and memory
+// signaling: real WebRTC with neither sockets nor waiting, for tests inside a
+// testing/synctest bubble. Phone is a client with media made of nothing; Script is a
+// bare peer that a test drives by hand, signal by signal. It has no assertions beyond the
+// ones that something is waited for in vain.
+//
+// The goroutines of a Phone end with the test; what a test has started itself, it ends.
+package callcoretest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/transport/v4/vnet"
+
+	"intercom/callcore"
+	"intercom/capture"
+	"intercom/signaling"
+	"intercom/signaling/memory"
+)
+
+// patience is how long something is waited for, in the time of the bubble.
+const patience = 10 * time.Minute
+
+// World is a virtual network and a hub for signals. Make it inside the bubble.
+type World struct {
+	Hub *memory.Hub
+
+	tb     testing.TB
+	router *vnet.Router
+	hosts  byte
+}
+
+// NewWorld makes a network in which packets and signals take a millisecond or so.
+func NewWorld(tb testing.TB) *World {
+	tb.Helper()
+	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", MinDelay: time.Millisecond, LoggerFactory: logging.NewDefaultLoggerFactory()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w := &World{Hub: &memory.Hub{Delay: 5 * time.Millisecond}, tb: tb, router: r}
+	if err := r.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := r.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return w
+}
+
+// Net returns another host of the network.
+func (w *World) Net() *vnet.Net {
+	w.tb.Helper()
+	w.hosts++
+	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", 10+w.hosts)}})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	if err := w.router.AddNet(n); err != nil {
+		w.tb.Fatal(err)
+	}
+	return n
+}
+
+// Filter passes each packet of the network to f, which says whether it goes on. Filters
+// add up.
+func (w *World) Filter(f func(vnet.Chunk) bool) { w.router.AddChunkFilter(f) }
+
+// Join adds a device to the hub until the test ends.
+func (w *World) Join(user signaling.UserID, device string) *memory.Client {
+	w.tb.Helper()
+	c, err := w.Hub.Join(user, device)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	w.tb.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Phone is a running client.
+type Phone struct {
+	*callcore.Client
+	User   signaling.UserID
+	Device string
+	Link   *memory.Client
+	Media  *Media
+	// Seen is every event that was read so far.
+	Seen []callcore.Event
+
+	tb     testing.TB
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// Spec says what a Phone is like.
+type Spec struct {
+	User   signaling.UserID
+	Device string          // empty: "phone"
+	Codecs []capture.Codec // empty: H.264, VP8 and Opus
+	Timers callcore.Timers
+	Logger *slog.Logger
+}
+
+// Phone starts a client, which runs until the test ends or Stop.
+func (w *World) Phone(s Spec) *Phone {
+	w.tb.Helper()
+	if s.Device == "" {
+		s.Device = "phone"
+	}
+	if len(s.Codecs) == 0 {
+		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
+	}
+	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), tb: w.tb, ended: make(chan error, 1)}
+	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: w.Net(), Timers: s.Timers, Logger: s.Logger})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	p.Client = c
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	go func() { p.ended <- c.Run(ctx) }()
+	w.tb.Cleanup(p.Stop)
+	return p
+}
+
+// Stop ends the client and waits for it. It may be called more than once.
+func (p *Phone) Stop() {
+	p.tb.Helper()
+	p.cancel()
+	if err := <-p.ended; err != nil {
+		p.tb.Errorf("phone %s/%s: run: %v", p.User, p.Device, err)
+	}
+	p.ended <- nil
+	if n := p.Media.OpenFeeds() + p.Media.OpenPlayers(); n != 0 {
+		p.tb.Errorf("phone %s/%s: %d feeds and players left open", p.User, p.Device, n)
+	}
+}
+
+// Call calls users and returns the session.
+func (p *Phone) Call(t signaling.CallType, users ...signaling.UserID) *callcore.Session {
+	p.tb.Helper()
+	s, err := p.NewSession(callcore.Invite{Users: users, CallType: t})
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	if err := s.Call(context.Background(), nil); err != nil {
+		p.tb.Fatal(err)
+	}
+	return s
+}
+
+// Await reads events until there is one of type E, and returns it.
+func Await[E callcore.Event](p *Phone) E {
+	p.tb.Helper()
+	return AwaitWhere(p, func(E) bool { return true })
+}
+
+// AwaitWhere reads events until there is one of type E that ok likes, and returns it.
+func AwaitWhere[E callcore.Event](p *Phone, ok func(E) bool) E {
+	p.tb.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case e, open := <-p.Events():
+			if !open {
+				p.tb.Fatalf("phone %s/%s: the events ended before %T; seen: %+v", p.User, p.Device, *new(E), p.Seen)
+			}
+			p.Seen = append(p.Seen, e)
+			if e, is := e.(E); is && ok(e) {
+				return e
+			}
+		case <-limit:
+			p.tb.Fatalf("phone %s/%s: no %T; seen: %+v", p.User, p.Device, *new(E), p.Seen)
+		}
+	}
+}
+
+// Idle reads events for a while and returns them.
+func (p *Phone) Idle(d time.Duration) []callcore.Event {
+	limit := time.After(d)
+	var list []callcore.Event
+	for {
+		select {
+		case e, open := <-p.Events():
+			if !open {
+				return list
+			}
+			list = append(list, e)
+			p.Seen = append(p.Seen, e)
+		case <-limit:
+			return list
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package callcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"intercom/capture"
+	"intercom/signaling"
+)
+
+const (
+	// hostQuiet and hostLimit: host candidates are found within a millisecond or two of
+	// each other. A description waits until no more of them turn up, and no longer than
+	// the limit; never for STUN or TURN servers.
+	hostQuiet = 10 * time.Millisecond
+	hostLimit = 80 * time.Millisecond
+
+	// jobsWaiting: a call gives its worker a handful of jobs, and one for each message
+	// with candidates.
+	jobsWaiting = 64
+)
+
+var errWorkerStuck = errors.New("the connection does not take more work")
+
+// conn is one PeerConnection and the goroutine that alone calls its methods: pion takes
+// locks and milliseconds, and the loop has neither. What it finds out it reports to the
+// loop. A peer has one conn at a time; reports of an earlier one are recognised by it.
+type conn struct {
+	*Client
+	peer    *peer
+	jobs    chan job
+	reports chan<- report
+	close   context.CancelFunc // called by the loop; nothing is reported afterwards
+
+	// What follows is the worker's.
+	pc       *webrtc.PeerConnection
+	tracks   []*track
+	remote   bool          // the remote description is set
+	early    []job         // candidates that came before it
+	mid      string        // of the first section
+	found    chan struct{} // a token: a candidate was found
+	gathered chan struct{} // closed: all were
+
+	mu      sync.Mutex // guards readers against being added to while they are waited for
+	closing bool
+	readers sync.WaitGroup
+}
+
+// job is something for the worker to do.
+type job struct {
+	kind       jobKind
+	sdp        string
+	candidates []signaling.Candidate
+}
+
+type jobKind uint8
+
+const (
+	makeOffer jobKind = iota
+	takeAnswer
+	makeAnswer
+	takeCandidates
+)
+
+// report is what a worker tells the loop.
+type report struct {
+	conn      *conn
+	what      reportKind
+	input     input
+	sdp       string
+	candidate signaling.Candidate
+	codec     capture.Codec
+	err       error
+}
+
+type reportKind uint8
+
+const (
+	becameInput reportKind = iota // of the state machine
+	trackStarted
+	trackFailed
+	badCandidate
+)
+
+func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
+	return &conn{
+		Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
+		found: make(chan struct{}, 1), gathered: make(chan struct{}),
+	}
+}
+
+// run does jobs until ctx ends. Then it closes the connection first, which ends the reads
+// of its tracks, and waits for their goroutines.
+func (w *conn) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case j := <-w.jobs:
+			if err := w.do(ctx, j); err != nil {
+				w.report(ctx, report{what: becameInput, input: mediaFailed, err: err})
+			}
+		}
+	}
+	w.mu.Lock()
+	w.closing = true
+	w.mu.Unlock()
+	if w.pc != nil {
+		if err := w.pc.GracefulClose(); err != nil {
+			w.log.Debug("connection closed", keyCall, w.peer.wire, keyError, err)
+		}
+	}
+	w.readers.Wait()
+}
+
+// spawn runs f as one of the goroutines that run waits for, unless it is closing already.
+func (w *conn) spawn(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closing {
+		w.readers.Go(f)
+	}
+}
+
+// report tells the loop, unless it has let go of this connection.
+func (w *conn) report(ctx context.Context, r report) {
+	r.conn = w
+	select {
+	case w.reports <- r:
+	case <-ctx.Done():
+	}
+}
+
+func (w *conn) do(ctx context.Context, j job) error {
+	switch j.kind {
+	case makeOffer:
+		return w.offer(ctx)
+	case takeAnswer:
+		return w.takeAnswer(ctx, j.sdp)
+	case makeAnswer:
+		return w.answer(ctx, j.sdp)
+	case takeCandidates:
+		w.addCandidates(ctx, j)
+	}
+	return nil
+}
+
+// offer makes our description, or brings the one there is up to date.
+func (w *conn) offer(ctx context.Context) error {
+	if w.pc == nil {
+		if err := w.open(ctx); err != nil {
+			return err
+		}
+		if err := w.addTracks(ctx, true, w.peer.session.callType == signaling.Video); err != nil {
+			return err
+		}
+		d, err := w.pc.CreateOffer(nil)
+		if err != nil {
+			return fmt.Errorf("create offer: %w", err)
+		}
+		w.mid = firstMid(d.SDP)
+		if err := w.pc.SetLocalDescription(d); err != nil {
+			return fmt.Errorf("set local description: %w", err)
+		}
+		w.awaitHosts(ctx)
+	}
+	w.report(ctx, report{what: becameInput, input: offerReady, sdp: w.pc.LocalDescription().SDP})
+	return nil
+}
+
+func (w *conn) takeAnswer(ctx context.Context, text string) error {
+	bare, candidates := cutCandidates(text)
+	err := w.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: bare})
+	if err != nil {
+		return fmt.Errorf("set answer: %w", err)
+	}
+	w.remoteSet(ctx, candidates)
+	return nil
+}
+
+func (w *conn) answer(ctx context.Context, text string) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	bare, candidates := cutCandidates(text)
+	err := w.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: bare})
+	if err != nil {
+		return fmt.Errorf("set offer: %w", err)
+	}
+	// The answer mirrors the offer: a kind of media that is not in it gets no section.
+	audio, video := kinds(text)
+	if err := w.addTracks(ctx, audio, video); err != nil {
+		return err
+	}
+	d, err := w.pc.CreateAnswer(nil)
+	if err != nil {
+		return fmt.Errorf("create answer: %w", err)
+	}
+	w.mid = firstMid(d.SDP)
+	if err := w.pc.SetLocalDescription(d); err != nil {
+		return fmt.Errorf("set local description: %w", err)
+	}
+	w.remoteSet(ctx, candidates)
+	w.awaitHosts(ctx)
+	w.report(ctx, report{what: becameInput, input: answerReady, sdp: w.pc.LocalDescription().SDP})
+	return nil
+}
+
+// remoteSet adds the candidates that came with the remote description and before it.
+func (w *conn) remoteSet(ctx context.Context, candidates []signaling.Candidate) {
+	w.remote = true
+	w.addCandidates(ctx, job{candidates: candidates})
+	for _, j := range w.early {
+		w.addCandidates(ctx, j)
+	}
+	w.early = nil
+}
+
+// addCandidates adds theirs, one by one: a bad one is told and ignored. An empty one, and
+// a mid of "null", are things that browsers send.
+func (w *conn) addCandidates(ctx context.Context, j job) {
+	if !w.remote {
+		w.early = append(w.early, j)
+		return
+	}
+	for _, c := range j.candidates {
+		if c.Candidate == "" {
+			continue
+		}
+		if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Candidate}); err != nil {
+			w.report(ctx, report{what: badCandidate, err: fmt.Errorf("add candidate %.100q: %w", c.Candidate, err)})
+		}
+	}
+}
+
+// open makes the PeerConnection. Its callbacks run on pion's goroutines.
+func (w *conn) open(ctx context.Context) error {
+	pc, err := w.engine.api.NewPeerConnection(w.engine.config)
+	if err != nil {
+		return fmt.Errorf("new peer connection: %w", err)
+	}
+	w.pc = pc
+	up, rise := context.WithCancel(ctx)
+	w.tracks = w.newTracks(up)
+	pc.OnICECandidate(func(c *webrtc.ICECandidate) { w.candidateFound(ctx, c) })
+	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
+		if s == webrtc.ICEConnectionStateConnected {
+			// DTLS takes two round trips more: time enough for a key frame.
+			for _, t := range w.tracks {
+				t.demandKey()
+			}
+		}
+	})
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		in, ok := inputOfMedia[s]
+		if !ok {
+			return
+		}
+		if in == mediaConnected {
+			rise()
+		}
+		w.report(ctx, report{what: becameInput, input: in})
+	})
+	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		w.spawn(func() { w.readTrack(ctx, t) })
+		w.spawn(func() { drainRTCP(r) })
+	})
+	return nil
+}
+
+var inputOfMedia = map[webrtc.PeerConnectionState]input{
+	webrtc.PeerConnectionStateConnected:    mediaConnected,
+	webrtc.PeerConnectionStateDisconnected: mediaDisconnected,
+	webrtc.PeerConnectionStateFailed:       mediaLost,
+	webrtc.PeerConnectionStateClosed:       mediaClosed,
+}
+
+// candidateFound reports one of ours; nil says that there are no more.
+func (w *conn) candidateFound(ctx context.Context, c *webrtc.ICECandidate) {
+	if c == nil {
+		close(w.gathered)
+		return
+	}
+	w.report(ctx, report{what: becameInput, input: candidateFound, candidate: signaling.Candidate{
+		Candidate: c.ToJSON().Candidate, SDPMid: w.mid,
+	}})
+	select {
+	case w.found <- struct{}{}:
+	default:
+	}
+}
+
+// awaitHosts waits until the host candidates are found.
+func (w *conn) awaitHosts(ctx context.Context) {
+	limit := time.After(hostLimit)
+	quiet := time.NewTimer(hostLimit)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-w.found:
+			quiet.Reset(hostQuiet)
+		case <-quiet.C:
+			return
+		case <-limit:
+			return
+		case <-w.gathered:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// addTracks adds what we send, sound first, as the SDKs do.
+func (w *conn) addTracks(ctx context.Context, audio, video bool) error {
+	for _, t := range w.tracks {
+		if t.video && !video || !t.video && !audio {
+			continue
+		}
+		sender, err := w.pc.AddTrack(t)
+		if err != nil {
+			return fmt.Errorf("add track: %w", err)
+		}
+		w.spawn(func() { t.readRTCP(sender) })
+		w.spawn(func() {
+			if codec, err := t.run(ctx); err != nil && !isEnd(err) {
+				w.report(ctx, report{what: trackFailed, codec: codec, err: err})
+			}
+		})
+	}
+	return nil
+}

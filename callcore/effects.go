@@ -1,0 +1,187 @@
+package callcore
+
+import (
+	"context"
+	"time"
+
+	"intercom/signaling"
+)
+
+const (
+	// graceTime: a peer that hangs up closes DTLS and sends hangUp by way of the server;
+	// which comes first is chance.
+	graceTime = 2 * time.Second
+
+	// resendTime is when a callee sends its candidates once more: a JS caller stores
+	// those that come before it has applied the answer until more arrive
+	// (protocol.md 3.7).
+	resendTime = time.Second
+
+	// repeatAfter: a call that is repeated this long after our accept means that the
+	// accept was lost. One that is repeated sooner has crossed it.
+	repeatAfter = 2 * time.Second
+
+	// keptLimit bounds the candidates kept for one peer before it can use them.
+	keptLimit = 64
+)
+
+// perform does one effect.
+func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
+	now := time.Now()
+	switch e {
+	case prepareOffer:
+		if p.conn == nil {
+			p.info = c.info
+			l.peers[p.wire] = p
+			l.connect(ctx, p)
+		}
+		l.give(p, job{kind: makeOffer})
+	case sendCall:
+		l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.info})
+	case bind:
+		p.bound, p.device = true, c.signal.Device
+	case applyAnswer:
+		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
+		l.giveKept(p)
+	case beatOthers:
+		for _, o := range p.session.peers {
+			if o != p {
+				l.step(ctx, o, beaten, cause{})
+			}
+		}
+	case keepOffer:
+		p.device, p.offer = c.signal.Device, c.signal.SDP
+	case prepareAnswer:
+		p.info = c.info
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeAnswer, sdp: p.offer})
+		l.giveKept(p)
+	case sendAccept:
+		p.answer, p.acceptSent = c.report.sdp, now
+		p.sent = len(p.ours)
+		l.send(p, &signaling.Signal{Kind: signaling.Accept, Device: p.device, SDP: p.answer, Info: p.info})
+	case repeatAccept:
+		if p.answer != "" && now.Sub(p.acceptSent) >= repeatAfter {
+			p.acceptSent = now
+			l.send(p, &signaling.Signal{Kind: signaling.Accept, Device: p.device, SDP: p.answer, Info: p.info})
+		}
+	case sendReject:
+		l.send(p, &signaling.Signal{Kind: signaling.Reject, Device: p.device, Info: c.info})
+	case sendHangUp:
+		l.send(p, &signaling.Signal{Kind: signaling.HangUp, Device: p.device, Info: c.info})
+	case keepCandidates, addCandidates, holdCandidate, sendHeld, sendCandidate, resendAll:
+		l.performCandidates(p, e, c)
+	case armDial:
+		p.dial = now.Add(l.cfg.Timers.Dialing)
+	case armAnswer:
+		p.ring = now.Add(l.cfg.Timers.Answer)
+	case armLimit:
+		p.limit = now.Add(l.cfg.Timers.Disconnect)
+	case armGrace:
+		p.limit = now.Add(graceTime)
+	case armResend:
+		p.resend = now.Add(resendTime)
+	case stopRinging:
+		p.dial, p.ring = time.Time{}, time.Time{}
+	case stopWaiting:
+		p.limit = time.Time{}
+	case release:
+		l.release(p)
+	case tellAccepted:
+		l.emit(Accepted{l.head(p, p.device), c.info})
+	case tellRejected:
+		l.emit(Rejected{l.head(p, c.signal.Device), c.info})
+	case tellHungUp:
+		l.emit(HungUp{l.head(p, c.signal.Device), c.info})
+	case tellNotAnswered:
+		l.emit(NotAnswered{l.head(p, "")})
+	case tellInvalid:
+		l.invalid(p, c.signal, ErrOutOfPlace)
+	}
+}
+
+// performCandidates does what concerns candidates, theirs and ours.
+func (l *loop) performCandidates(p *peer, e effect, c cause) {
+	switch e {
+	case keepCandidates:
+		kept := 0
+		for _, k := range p.theirs {
+			kept += len(k.list)
+		}
+		if kept+len(c.signal.Candidates) > keptLimit {
+			l.invalid(p, c.signal, ErrOverflow)
+			return
+		}
+		p.theirs = append(p.theirs, keptCandidates{c.signal.Device, c.signal.Candidates})
+	case addCandidates:
+		l.give(p, job{kind: takeCandidates, candidates: c.signal.Candidates})
+	case holdCandidate:
+		p.ours = append(p.ours, c.report.candidate)
+	case sendHeld:
+		l.sendCandidates(p, p.ours[p.sent:])
+		p.sent = len(p.ours)
+	case sendCandidate:
+		p.ours = append(p.ours, c.report.candidate)
+		l.sendCandidates(p, p.ours[p.sent:])
+		p.sent = len(p.ours)
+	case resendAll:
+		l.sendCandidates(p, p.ours)
+	}
+}
+
+// sendCandidates sends at least one candidate, or nothing: an empty list deafens a JS peer.
+func (l *loop) sendCandidates(p *peer, list []signaling.Candidate) {
+	if len(list) > 0 {
+		l.send(p, &signaling.Signal{Kind: signaling.Candidates, Device: p.device, Candidates: list})
+	}
+}
+
+// connect starts the worker of a peer.
+func (l *loop) connect(ctx context.Context, p *peer) {
+	ctx, cancel := context.WithCancel(ctx)
+	p.conn = newConn(l.Client, p, l.reports, cancel)
+	l.workers.Go(func() { p.conn.run(ctx) })
+}
+
+// give hands a job to the worker of a peer.
+func (l *loop) give(p *peer, j job) {
+	select {
+	case p.conn.jobs <- j:
+	default:
+		// It has not come back from pion for very long.
+		l.todo = append(l.todo, step{p, mediaFailed, cause{err: errWorkerStuck}})
+	}
+}
+
+// giveKept hands over the candidates that came from the bound device before there was a
+// description.
+func (l *loop) giveKept(p *peer) {
+	for _, k := range p.theirs {
+		if k.device == p.device {
+			l.give(p, job{kind: takeCandidates, candidates: k.list})
+		}
+	}
+	p.theirs = nil
+}
+
+// release lets go of a peer: from now on its signals are those of an ended session.
+func (l *loop) release(p *peer) {
+	if p.conn != nil {
+		p.conn.close()
+		p.conn = nil
+	}
+	p.dial, p.ring, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	if l.peers[p.wire] != p {
+		return // never called: nobody knows of it
+	}
+	delete(l.peers, p.wire)
+	var answer signaling.Kind
+	switch p.reason {
+	case ReasonRejected:
+		answer = signaling.Reject
+	case ReasonPeerHungUp, ReasonPeerRejected:
+	default:
+		answer = signaling.HangUp
+	}
+	l.ended.add(endedCall{p.wire, p.session, answer, time.Now()})
+}

@@ -1,0 +1,49 @@
+package callcore
+
+import (
+	"time"
+
+	"intercom/signaling"
+)
+
+// endedSize is far more than the calls of any two minutes.
+const endedSize = 256
+
+// ended remembers sessions, so that late repeats of their signals are not taken for new
+// ones. Its size is bounded; the oldest goes first.
+type ended struct {
+	keep  time.Duration
+	calls []endedCall // in order of time
+}
+
+// endedCall is a session on the wire that has ended.
+type endedCall struct {
+	id      string
+	session *Session       // nil: it never was one of ours
+	answer  signaling.Kind // to a repeated call; zero: none
+	at      time.Time
+}
+
+func (e *ended) add(c endedCall) {
+	e.expire(c.at)
+	if len(e.calls) >= endedSize {
+		e.calls = e.calls[1:]
+	}
+	e.calls = append(e.calls, c)
+}
+
+func (e *ended) lookup(id string, now time.Time) (endedCall, bool) {
+	e.expire(now)
+	for _, c := range e.calls {
+		if c.id == id {
+			return c, true
+		}
+	}
+	return endedCall{}, false
+}
+
+func (e *ended) expire(now time.Time) {
+	for len(e.calls) > 0 && now.Sub(e.calls[0].at) > e.keep {
+		e.calls = e.calls[1:]
+	}
+}

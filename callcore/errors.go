@@ -1,0 +1,62 @@
+package callcore
+
+import (
+	"errors"
+	"strings"
+)
+
+// The rules that a use of the API can break. An OpError wraps one of them.
+var (
+	ErrNoUsers         = errors.New("there is nobody to call")
+	ErrOwnID           = errors.New("one cannot call oneself")
+	ErrBadUser         = errors.New("a user id is positive")
+	ErrDuplicateUser   = errors.New("a user is listed twice")
+	ErrTooManyUsers    = errors.New("more users than a ring group may have")
+	ErrBadCallType     = errors.New("the call type is neither video nor audio")
+	ErrNotCalled       = errors.New("the session was not called yet")
+	ErrAlreadyCalled   = errors.New("the session was called already")
+	ErrAlreadyAccepted = errors.New("the call was accepted already")
+	ErrIncoming        = errors.New("the session is an incoming one")
+	ErrNotIncoming     = errors.New("the session is not an incoming one")
+	ErrNotInSession    = errors.New("the user is not in the session")
+	ErrClosed          = errors.New("the session is closed")
+	ErrStopped         = errors.New("the client was stopped")
+)
+
+// OpError says which operation of the API was refused and which rule it broke; errors.Is
+// tells the rules apart.
+type OpError struct {
+	Op      string // "new session", "call", "accept", ...
+	Session string // its id; empty if there is none
+	Err     error  // one of the Err variables, perhaps with details around it
+}
+
+// Error returns "callcore: accept 88f4f5be-...: the session is closed".
+func (e *OpError) Error() string {
+	var b strings.Builder
+	b.WriteString("callcore: ")
+	b.WriteString(e.Op)
+	if e.Session != "" {
+		b.WriteString(" " + e.Session)
+	}
+	b.WriteString(": " + e.Err.Error())
+	return b.String()
+}
+
+// Unwrap returns the rule.
+func (e *OpError) Unwrap() error { return e.Err }
+
+// What makes a received signal invalid; an Invalid event wraps one of them.
+var (
+	ErrUnknownSession = errors.New("there is no such session")
+	ErrEnded          = errors.New("the session has ended")
+	ErrBusy           = errors.New("another call is live; it was rejected")
+	ErrOtherDevice    = errors.New("it is not from the device that is in the call")
+	ErrNotParticipant = errors.New("the sender is not in the session")
+	ErrOutOfPlace     = errors.New("it has no place in this state of the call")
+	ErrMalformed      = errors.New("it is malformed")
+	ErrOverflow       = errors.New("too many candidates were waiting")
+)
+
+// ErrEventsUnread is why Run ended when nobody read Events.
+var ErrEventsUnread = errors.New("nobody reads the events")

@@ -1,0 +1,197 @@
+package callcore
+
+import (
+	"time"
+
+	"intercom/capture"
+	"intercom/signaling"
+)
+
+// Event is something that happened: one of the types below, by value.
+type Event interface{ Header() Head }
+
+// Head is what all events have.
+type Head struct {
+	Time time.Time
+	// Session is nil in events that are about no session we know.
+	Session *Session
+	// User is whom the event is about; zero: nobody in particular.
+	User signaling.UserID
+	// Device is the resource that the user signaled from, if it is known.
+	Device string
+}
+
+// Header returns the head.
+func (h Head) Header() Head { return h }
+
+// Incoming says that User calls us. Session takes Accept, Reject or HangUp.
+type Incoming struct {
+	Head
+	CallType signaling.CallType
+	// Opponents are those whom the caller called, ourselves included.
+	Opponents []signaling.UserID
+	Info      map[string]string
+}
+
+// Accepted says that User answered, on Device, which the call is bound to from now on. In
+// a ring group the others have been sent a hangUp.
+type Accepted struct {
+	Head
+	Info map[string]string
+}
+
+// Rejected says that User declined or was busy; on the wire there is no difference.
+type Rejected struct {
+	Head
+	Info map[string]string
+}
+
+// HungUp says that User hung up, or cancelled while we rang.
+type HungUp struct {
+	Head
+	Info map[string]string
+}
+
+// NotAnswered says that User did not answer in time; or, in an incoming session, that we
+// did not.
+type NotAnswered struct{ Head }
+
+// Updated brings application data of User; it may be in any state of the session. Whoever
+// acts on it looks at Live first: it says that it comes from the very device that is in
+// this call, with DTLS up, media received within the last three seconds and nobody having
+// hung up.
+type Updated struct {
+	Head
+	Info  map[string]string
+	Extra []signaling.Field // what else was in the update, as the SDKs put it there
+	Live  bool
+	// NotLive tells a person why Live is false; empty if it is true.
+	NotLive string
+}
+
+// Invalid reports a signal that was not acted upon, for Err. Signal is as it was received;
+// Session is nil if there is none with its id.
+type Invalid struct {
+	Head
+	Signal *signaling.Signal
+	Err    error
+}
+
+// ConnectionChanged tells the state of the connection with User.
+type ConnectionChanged struct {
+	Head
+	State PeerState
+}
+
+// MediaStarted says that the first RTP packet of a track of User has arrived.
+type MediaStarted struct {
+	Head
+	Codec capture.Codec
+}
+
+// MediaFailed says that a track of ours cannot be sent to User, or his not be played; the
+// call goes on without it.
+type MediaFailed struct {
+	Head
+	Codec capture.Codec
+	Err   error
+}
+
+// SendFailed says that a signal to User could not be sent. A call is repeated by itself,
+// an accept or hangUp when the link is back.
+type SendFailed struct {
+	Head
+	Kind signaling.Kind
+	Err  error
+}
+
+// Undeliverable says that a signal to User came back. Calling goes on: a phone that is
+// asleep may be woken by a push message.
+type Undeliverable struct {
+	Head
+	Condition string // RFC 6120 section 8.3.3
+	Text      string
+}
+
+// LinkChanged says that the link to the chat server came up or was lost.
+type LinkChanged struct {
+	Head
+	Up  bool
+	Err error // why it was lost
+}
+
+// Closed is the last event of a session.
+type Closed struct {
+	Head
+	Reason Reason
+}
+
+// PeerState is the state of the connection with one user.
+type PeerState uint8
+
+// The states of a connection.
+const (
+	PeerConnecting   PeerState = iota + 1 // answered; a path is being sought
+	PeerConnected                         // DTLS is up, media can flow
+	PeerDisconnected                      // lost; it may come back
+	PeerClosed                            // for good
+)
+
+var peerStateNames = [...]string{PeerConnecting: "connecting", PeerConnected: "connected", PeerDisconnected: "disconnected", PeerClosed: "closed"}
+
+// String returns "connecting", "connected", "disconnected" or "closed".
+func (s PeerState) String() string { return name(peerStateNames[:], s) }
+
+// SessionState is the state of a session as a whole.
+type SessionState uint8
+
+// The states of a session.
+const (
+	StateNew        SessionState = iota + 1 // made by NewSession, not called yet
+	StateCalling                            // outgoing: nobody has answered yet
+	StateRinging                            // incoming: we have not answered yet
+	StateConnecting                         // answered; media do not flow yet, or were lost
+	StateConnected                          // media can flow
+	StateClosed
+)
+
+var sessionStateNames = [...]string{StateNew: "new", StateCalling: "calling", StateRinging: "ringing", StateConnecting: "connecting", StateConnected: "connected", StateClosed: "closed"}
+
+// String returns "new", "calling", "ringing", "connecting", "connected" or "closed".
+func (s SessionState) String() string { return name(sessionStateNames[:], s) }
+
+// Reason is why a session closed. In a ring group it is the winner's; without one, that
+// one did not answer counts for more than that another declined.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonHungUp       Reason = iota + 1 // by us
+	ReasonPeerHungUp                     // by the peer, or cancelled by the caller
+	ReasonRejected                       // by us
+	ReasonPeerRejected                   // by everyone who was called
+	ReasonNotAnswered                    // in time
+	ReasonBeaten                         // another of the ring group answered; of one peer only
+	ReasonNotConnected                   // no path was found in time
+	ReasonLost                           // the connection was lost and did not come back
+	ReasonFailed                         // WebRTC refused; the log tells what
+	ReasonStopped                        // Run ended
+)
+
+var reasonNames = [...]string{
+	ReasonHungUp: "hung up here", ReasonPeerHungUp: "hung up by the peer", ReasonRejected: "rejected here",
+	ReasonPeerRejected: "rejected", ReasonNotAnswered: "not answered", ReasonBeaten: "answered by another",
+	ReasonNotConnected: "no connection", ReasonLost: "connection lost", ReasonFailed: "media failed",
+	ReasonStopped: "stopped",
+}
+
+// String returns a short phrase, such as "not answered".
+func (r Reason) String() string { return name(reasonNames[:], r) }
+
+// name returns the i-th name, or "unknown".
+func name[T ~uint8](names []string, i T) string {
+	if int(i) < len(names) && names[i] != "" {
+		return names[i]
+	}
+	return "unknown"
+}

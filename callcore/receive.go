@@ -1,0 +1,86 @@
+package callcore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"intercom/capture"
+)
+
+const (
+	rtpSize  = 1500
+	rtcpSize = 1500
+)
+
+// readTrack reads what a peer sends until the connection closes. Sound is played;
+// pictures only show that the peer is there.
+func (w *conn) readTrack(ctx context.Context, t *webrtc.TrackRemote) {
+	codec := codecOf(t.Codec().MimeType)
+	var player capture.Player
+	if codec == capture.Opus {
+		p, err := w.cfg.Media.Play(w.peer.user, codec)
+		if err != nil {
+			w.report(ctx, report{what: trackFailed, codec: codec, err: err})
+		} else {
+			player = p
+			defer player.Close()
+		}
+	}
+	buf := make([]byte, rtpSize)
+	var header rtp.Header
+	count := w.peer.traffic.of(codec)
+	for first := true; ; first = false {
+		n, _, err := t.Read(buf)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		start, err := header.Unmarshal(buf[:n])
+		if err != nil {
+			continue
+		}
+		end := n
+		if header.Padding && n > start {
+			end = max(start, n-int(buf[n-1]))
+		}
+		count.received(end-start, now.Sub(w.peer.traffic.begin))
+		if first {
+			w.report(ctx, report{what: trackStarted, codec: codec})
+		}
+		if player != nil && end > start && webrtc.PayloadType(header.PayloadType) == t.PayloadType() {
+			player.Write(capture.Received{Sequence: header.SequenceNumber, Timestamp: header.Timestamp, Arrival: now, Payload: buf[start:end]})
+		}
+	}
+}
+
+// codecOf returns our name for a media type; an unknown one keeps its own.
+func codecOf(mime string) capture.Codec {
+	for c, o := range offered {
+		if o.params.MimeType == mime {
+			return c
+		}
+	}
+	return capture.Codec(mime)
+}
+
+// drainRTCP reads the sender reports of a peer: pion's interceptors see them as they are
+// read.
+func drainRTCP(r *webrtc.RTPReceiver) {
+	buf := make([]byte, rtcpSize)
+	for {
+		if _, _, err := r.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// isClosed tells the errors of a closed connection from those of a bad network.
+func isClosed(err error) bool {
+	return errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
+}

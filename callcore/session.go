@@ -1,0 +1,192 @@
+package callcore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"intercom/signaling"
+)
+
+// Invite says who is called and with what.
+type Invite struct {
+	// Users are called at the same time, each one in a session of his own on the wire;
+	// the first to accept is in the call.
+	Users    []signaling.UserID
+	CallType signaling.CallType
+}
+
+// Session is one call, outgoing or incoming. Its methods may be called from any goroutine
+// and return when the client has taken the request: what comes of it is in Events. They
+// wait for Run if it has not begun.
+type Session struct {
+	client   *Client
+	id       string
+	incoming bool
+	callType signaling.CallType
+	// peers are those we call, or the one who calls us. The slice does not change; what
+	// it points to is the loop's, except for what is said to be atomic.
+	peers []*peer
+	state atomic.Uint32 // SessionState; written by the loop
+
+	muted [2]atomic.Bool // by Track
+}
+
+// Track is one of the two things we send.
+type Track uint8
+
+// The tracks.
+const (
+	AudioTrack Track = iota
+	VideoTrack
+)
+
+// NewSession prepares a call. It sends nothing and opens nothing. A refused invitation is
+// an OpError.
+func (c *Client) NewSession(inv Invite) (*Session, error) {
+	if err := c.check(inv); err != nil {
+		return nil, &OpError{Op: "new session", Err: err}
+	}
+	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType}
+	s.state.Store(uint32(StateNew))
+	for _, u := range inv.Users {
+		p := &peer{session: s, user: u, wire: s.id, initiator: c.cfg.Channel.Self(), opponents: []signaling.UserID{u}, state: idle}
+		p.traffic.begin = time.Now()
+		if len(inv.Users) > 1 {
+			p.wire = uuid.NewString()
+		}
+		s.peers = append(s.peers, p)
+	}
+	return s, nil
+}
+
+func (c *Client) check(inv Invite) error {
+	switch {
+	case len(inv.Users) == 0:
+		return ErrNoUsers
+	case len(inv.Users) > c.cfg.MaxRing:
+		return fmt.Errorf("%w: %d, at most %d", ErrTooManyUsers, len(inv.Users), c.cfg.MaxRing)
+	case inv.CallType != signaling.Video && inv.CallType != signaling.Audio:
+		return fmt.Errorf("%w: %d", ErrBadCallType, inv.CallType)
+	}
+	for i, u := range inv.Users {
+		switch {
+		case u == c.cfg.Channel.Self():
+			return ErrOwnID
+		case u <= 0:
+			return fmt.Errorf("%w: %d", ErrBadUser, u)
+		case slices.Contains(inv.Users[:i], u):
+			return fmt.Errorf("%w: %d", ErrDuplicateUser, u)
+		}
+	}
+	return nil
+}
+
+// ID returns the session's id. With one user it is the id on the wire; a ring group has
+// one of its own, and one on the wire for each user.
+func (s *Session) ID() string { return s.id }
+
+// Initiator returns who started the session.
+func (s *Session) Initiator() signaling.UserID { return s.peers[0].initiator }
+
+// Incoming tells whether another user started the session.
+func (s *Session) Incoming() bool { return s.incoming }
+
+// CallType returns the media the session was started with.
+func (s *Session) CallType() signaling.CallType { return s.callType }
+
+// Users returns those we call, or the one who calls us.
+func (s *Session) Users() []signaling.UserID {
+	users := make([]signaling.UserID, len(s.peers))
+	for i, p := range s.peers {
+		users[i] = p.user
+	}
+	return users
+}
+
+// State returns the state as of now. It may be ahead of the events that were read.
+func (s *Session) State() SessionState { return SessionState(s.state.Load()) }
+
+// Call calls the users. info is application data for them; it may be nil.
+func (s *Session) Call(ctx context.Context, info map[string]string) error {
+	return s.ask(ctx, opCall, info)
+}
+
+// Accept answers an incoming call.
+func (s *Session) Accept(ctx context.Context, info map[string]string) error {
+	return s.ask(ctx, opAccept, info)
+}
+
+// Reject declines an incoming call that was not accepted.
+func (s *Session) Reject(ctx context.Context, info map[string]string) error {
+	return s.ask(ctx, opReject, info)
+}
+
+// HangUp ends the session in any state; before Call it only closes it.
+func (s *Session) HangUp(ctx context.Context, info map[string]string) error {
+	return s.ask(ctx, opHangUp, info)
+}
+
+// Update sends application data to these users, or to all who are still in the session.
+// It goes to the device that is in the call, or to all devices of who has not answered.
+func (s *Session) Update(ctx context.Context, info map[string]string, users ...signaling.UserID) error {
+	return s.ask(ctx, opUpdate, info, users...)
+}
+
+func (s *Session) ask(ctx context.Context, o op, info map[string]string, users ...signaling.UserID) error {
+	err := s.client.ask(ctx, request{op: o, session: s, info: maps.Clone(info), users: users})
+	if err != nil && ctx.Err() == nil {
+		return &OpError{Op: o.String(), Session: s.id, Err: err}
+	}
+	return err
+}
+
+// Mute stops or resumes a track of ours, for all peers; nothing is signaled. The peer of a
+// muted AudioTrack gets silence, that of a muted VideoTrack keeps the last picture.
+func (s *Session) Mute(t Track, muted bool) { s.muted[t&1].Store(muted) }
+
+// Stats returns what was sent and received so far, by user.
+func (s *Session) Stats() []Stats {
+	all := make([]Stats, len(s.peers))
+	for i, p := range s.peers {
+		all[i] = p.traffic.stats(p.user)
+	}
+	return all
+}
+
+// peer is the call with one user: a session of its own on the wire.
+type peer struct {
+	session   *Session
+	user      signaling.UserID
+	wire      string // the session's id on the wire
+	initiator signaling.UserID
+	opponents []signaling.UserID
+	traffic   traffic // atomic
+
+	// What follows is the loop's.
+	state  state
+	reason Reason
+	bound  bool   // to device
+	device string // may be empty even if bound: a channel without resources
+	info   map[string]string
+	offer  string // theirs; the newest
+	answer string // ours, to be repeated
+	conn   *conn
+
+	ours                      []signaling.Candidate // all found so far
+	sent                      int                   // of ours
+	theirs                    []keptCandidates
+	acceptSent                time.Time
+	dial, ring, limit, resend time.Time // when the timers are due; zero: off
+}
+
+// keptCandidates came before there was a description to add them to.
+type keptCandidates struct {
+	device string
+	list   []signaling.Candidate
+}

@@ -1,0 +1,293 @@
+package callcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"intercom/signaling"
+)
+
+// liveMedia is how recent the last packet of a peer must be for its call to be live.
+const liveMedia = 3 * time.Second
+
+// signaled takes what the channel delivered.
+func (l *loop) signaled(ctx context.Context, e signaling.Event) {
+	now := time.Now()
+	switch e := e.(type) {
+	case *signaling.Signal:
+		l.signal(ctx, e)
+	case *signaling.Bounce:
+		h := Head{Time: now, User: e.Peer, Device: e.Device}
+		for _, s := range l.sessions {
+			for _, p := range s.peers {
+				if p.user == e.Peer && p.state != closed {
+					h.Session = s
+				}
+			}
+		}
+		l.emit(Undeliverable{h, e.Condition, e.Text})
+	case signaling.LinkUp:
+		l.emit(LinkChanged{Head{Time: now}, true, nil})
+		l.sendAgain()
+		for _, s := range l.sessions {
+			for _, p := range s.peers {
+				l.step(ctx, p, linkRestored, cause{})
+			}
+		}
+	case signaling.LinkDown:
+		l.emit(LinkChanged{Head{Time: now}, false, e.Err})
+	}
+}
+
+// signal finds the peer a signal belongs to, or deals with one that belongs to none.
+func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
+	p := l.peers[s.Session]
+	switch {
+	case s.Peer == l.cfg.Channel.Self():
+		l.invalid(nil, s, ErrOwnID)
+	case p == nil:
+		l.stray(s)
+	case p.user != s.Peer:
+		l.invalid(p, s, ErrNotParticipant)
+	case s.Kind == signaling.Update:
+		l.updated(p, s)
+	case p.bound && p.device != s.Device && !p.rebinds(s):
+		if s.Kind == signaling.Accept {
+			// It would wait for a connection that never comes.
+			l.reply(s, signaling.HangUp)
+		}
+		l.invalid(p, s, ErrOtherDevice)
+	default:
+		if err := checkSignal(p, s); err != nil {
+			if s.Kind == signaling.Accept && p.state == dialing {
+				l.reply(s, signaling.HangUp)
+			}
+			l.invalid(p, s, err)
+			return
+		}
+		l.step(ctx, p, inputOf[s.Kind], cause{signal: s, info: s.Info})
+	}
+}
+
+var inputOf = map[signaling.Kind]input{
+	signaling.Call: callReceived, signaling.Accept: acceptReceived, signaling.Reject: rejectReceived,
+	signaling.HangUp: hangUpReceived, signaling.Candidates: candidatesReceived,
+}
+
+// rebinds tells whether a caller that we have not answered has come back with another
+// resource: the JS SDK gets a new one whenever it reconnects.
+func (p *peer) rebinds(s *signaling.Signal) bool {
+	return p.state == ringing && s.Kind == signaling.Call
+}
+
+// checkSignal refuses what the state machine must not see.
+func checkSignal(p *peer, s *signaling.Signal) error {
+	switch s.Kind {
+	case signaling.Call:
+		if !p.session.incoming {
+			return fmt.Errorf("%w: we are the caller", ErrOutOfPlace)
+		}
+		return checkOffer(s.SDP)
+	case signaling.Accept:
+		return checkAnswer(s.SDP, p.session.callType)
+	case signaling.Reject, signaling.HangUp, signaling.Candidates:
+		return nil
+	}
+	return fmt.Errorf("%w: signal %s", ErrMalformed, s.Kind)
+}
+
+// stray deals with a signal for no live session.
+func (l *loop) stray(s *signaling.Signal) {
+	was, known := l.ended.lookup(s.Session, time.Now())
+	reason := ErrUnknownSession
+	if known {
+		reason = ErrEnded
+	}
+	switch {
+	case s.Kind == signaling.Update && known:
+		l.emit(Updated{Head{time.Now(), was.session, s.Peer, s.Device}, s.Info, s.Extra, false, "the call has ended"})
+		return
+	case s.Kind == signaling.Accept:
+		// Whoever accepts waits for a connection: the call has ended, or we were
+		// restarted while it rang.
+		l.reply(s, signaling.HangUp)
+	case s.Kind == signaling.Call && known:
+		// A late repeat must not ring again. If we ended the call, the caller has
+		// missed it.
+		if was.answer != 0 {
+			l.reply(s, was.answer)
+		}
+	case s.Kind == signaling.Call:
+		l.called(s)
+		return
+	}
+	l.invalidIn(was.session, s, reason)
+}
+
+// called begins an incoming session.
+func (l *loop) called(s *signaling.Signal) {
+	switch {
+	case s.Session == "":
+		l.invalid(nil, s, fmt.Errorf("%w: no session id", ErrMalformed))
+		return
+	case s.Initiator != s.Peer:
+		l.invalid(nil, s, fmt.Errorf("%w: the sender is not the initiator, %d", ErrUnknownSession, s.Initiator))
+		return
+	case s.CallType != signaling.Video && s.CallType != signaling.Audio:
+		l.invalid(nil, s, fmt.Errorf("%w: call type %d", ErrMalformed, s.CallType))
+		return
+	}
+	if err := checkOffer(s.SDP); err != nil {
+		l.invalid(nil, s, err)
+		return
+	}
+	if len(l.sessions) > 0 {
+		l.reply(s, signaling.Reject)
+		l.ended.add(endedCall{id: s.Session, answer: signaling.Reject, at: time.Now()})
+		l.invalid(nil, s, ErrBusy)
+		return
+	}
+	n := &Session{client: l.Client, id: s.Session, incoming: true, callType: s.CallType}
+	p := &peer{
+		session: n, user: s.Peer, wire: s.Session, initiator: s.Initiator, opponents: s.Opponents,
+		state: ringing, bound: true, device: s.Device, offer: s.SDP,
+		ring: time.Now().Add(l.cfg.Timers.Answer),
+	}
+	p.traffic.begin = time.Now()
+	n.peers = []*peer{p}
+	n.state.Store(uint32(StateRinging))
+	l.sessions = append(l.sessions, n)
+	l.peers[p.wire] = p
+	l.log.Info("call received", keyCall, p.wire, keyPeer, int64(p.user), keyDev, p.device, keyState, p.state.String())
+	l.emit(Incoming{l.head(p, p.device), n.callType, p.opponents, s.Info})
+}
+
+// updated passes application data on, whatever state the call is in.
+func (l *loop) updated(p *peer, s *signaling.Signal) {
+	if s.Reconnect != nil {
+		l.invalid(p, s, fmt.Errorf("%w: a reconnection", ErrOutOfPlace))
+		return
+	}
+	why := l.notLive(p, s.Device)
+	l.emit(Updated{l.head(p, s.Device), s.Info, s.Extra, why == "", why})
+}
+
+// notLive says why a signal from this device is not from a live call; empty: it is.
+func (l *loop) notLive(p *peer, device string) string {
+	switch {
+	case p.state == dialing || p.state == ringing || p.state == answering:
+		return "the call was not answered"
+	case p.device != device:
+		return "it is from another device than the one in the call"
+	case p.state != connected:
+		return "the connection is not up"
+	}
+	switch quiet, ever := p.traffic.quiet(); {
+	case !ever:
+		return "no media have arrived"
+	case quiet > liveMedia:
+		return fmt.Sprintf("no media for %v", quiet.Round(time.Second))
+	}
+	return ""
+}
+
+// invalid reports a signal that is not acted upon.
+func (l *loop) invalid(p *peer, s *signaling.Signal, err error) {
+	if p == nil {
+		l.invalidIn(nil, s, err)
+		return
+	}
+	l.invalidIn(p.session, s, err)
+}
+
+func (l *loop) invalidIn(in *Session, s *signaling.Signal, err error) {
+	h := Head{time.Now(), in, s.Peer, s.Device}
+	l.log.Info("signal ignored", keyCall, s.Session, keyPeer, int64(s.Peer), keyDev, s.Device, keyCause, s.Kind.String(), keyError, err)
+	l.emit(Invalid{h, s, err})
+}
+
+// reply sends a signal back to the very device that s is from, in the session of s.
+func (l *loop) reply(s *signaling.Signal, kind signaling.Kind) {
+	l.post(outgoing{signal: &signaling.Signal{
+		Kind: kind, Peer: s.Peer, Device: s.Device, Session: s.Session,
+		Initiator: s.Initiator, Opponents: s.Opponents, CallType: s.CallType,
+	}})
+}
+
+// send addresses a signal to a peer, in its session.
+func (l *loop) send(p *peer, s *signaling.Signal) {
+	s.Peer, s.Session, s.Initiator = p.user, p.wire, p.initiator
+	s.Opponents, s.CallType = p.opponents, p.session.callType
+	l.post(outgoing{peer: p, signal: s})
+}
+
+// outgoing is a signal to be written.
+type outgoing struct {
+	peer    *peer // nil: a reply about no session
+	signal  *signaling.Signal
+	retried bool
+}
+
+// sendFailure is one that was not.
+type sendFailure struct {
+	outgoing
+	err error
+}
+
+var errOutboxFull = errors.New("too many signals are waiting to be written")
+
+func (l *loop) post(o outgoing) {
+	select {
+	case l.outbox <- o:
+	default:
+		l.sendFailed(sendFailure{o, errOutboxFull})
+	}
+}
+
+// write is the one writer of the channel. It ends when the loop has closed the outbox and
+// the rest of it was tried.
+func (l *loop) write(ctx context.Context) {
+	for o := range l.outbox {
+		one, done := context.WithTimeout(ctx, sendTimeout)
+		err := l.cfg.Channel.Send(one, o.signal)
+		done()
+		if err != nil {
+			select {
+			case l.failed <- sendFailure{o, err}:
+			case <-l.over:
+			}
+		}
+	}
+}
+
+// sendFailed tells, and keeps what must get through when the link is back. A call repeats
+// itself, and old candidates are in its SDP.
+func (l *loop) sendFailed(f sendFailure) {
+	k := f.signal.Kind
+	l.log.Warn("signal not sent", keyCall, f.signal.Session, keyPeer, int64(f.signal.Peer), keyCause, k.String(), keyError, f.err)
+	h := Head{Time: time.Now(), User: f.signal.Peer, Device: f.signal.Device}
+	if f.peer != nil {
+		h.Session = f.peer.session
+	}
+	l.emit(SendFailed{h, k, f.err})
+	switch k {
+	case signaling.Accept:
+		f.peer.acceptSent = time.Time{}
+	case signaling.HangUp, signaling.Reject:
+		if !f.retried && len(l.unsent) < outboxSize {
+			f.retried = true
+			l.unsent = append(l.unsent, f.outgoing)
+		}
+	}
+}
+
+// sendAgain sends what a lost link has kept.
+func (l *loop) sendAgain() {
+	for _, o := range l.unsent {
+		o.signal.ID = ""
+		l.post(o)
+	}
+	l.unsent = nil
+}

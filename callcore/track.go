@@ -1,0 +1,330 @@
+package callcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+
+	"intercom/capture"
+)
+
+const (
+	// payloadSize leaves room for the RTP header, header extensions, the SRTP tag and a
+	// TURN channel's header within a 1200 byte packet, which fits every path.
+	payloadSize = 1200 - 12 - 16 - 10 - 4
+
+	// heldPackets is how many packets, from a key frame on, wait for DTLS.
+	heldPackets = 10
+)
+
+// opusSilence is 20 ms of nothing: one CELT frame, full band, mono (RFC 6716, 3.1).
+var opusSilence = []byte{0xf8, 0xff, 0xfe}
+
+// track sends one kind of media to one peer. It takes packets, which are encoded once for
+// all peers, and packetizes them for this one. It implements webrtc.TrackLocal.
+type track struct {
+	video     bool
+	id, group string
+	codecs    []capture.Codec // of this kind, best first
+	open      func(capture.Codec) (capture.Feed, error)
+	muted     *atomic.Bool
+	traffic   *trackTraffic
+	up        context.Context // ends when DTLS is up, or with the connection
+
+	mu     sync.Mutex
+	feed   capture.Feed
+	bound  capture.Codec // negotiated; empty: none
+	writer webrtc.TrackLocalWriter
+
+	// What follows is the goroutine's of run.
+	header    rtp.Header
+	payloader rtp.Payloader // nil: a packet is a payload
+	clock     mediaClock
+	wantKey   bool // what comes before a key frame is of no use
+	askedKey  bool // and it was demanded
+}
+
+// newTracks makes the tracks of a connection: sound, and pictures if there are any.
+func (w *conn) newTracks(up context.Context) []*track {
+	group := uuid.NewString()
+	var tracks []*track
+	for kind, video := range []bool{false, true} {
+		t := &track{
+			video: video, id: uuid.NewString(), group: group,
+			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind], up: up,
+		}
+		for _, c := range w.engine.codecs {
+			if c.IsVideo() == video {
+				t.codecs = append(t.codecs, c)
+			}
+		}
+		if len(t.codecs) > 0 {
+			t.traffic = w.peer.traffic.of(t.codecs[0])
+			tracks = append(tracks, t)
+		}
+	}
+	return tracks
+}
+
+// ID, RID, StreamID and Kind are part of webrtc.TrackLocal.
+func (t *track) ID() string       { return t.id }
+func (t *track) RID() string      { return "" }
+func (t *track) StreamID() string { return t.group }
+func (t *track) Kind() webrtc.RTPCodecType {
+	if t.video {
+		return webrtc.RTPCodecTypeVideo
+	}
+	return webrtc.RTPCodecTypeAudio
+}
+
+// Bind chooses the codec: our best one among those that both can, whatever the order of
+// the description, in which the JS SDK puts VP8 first. It is part of webrtc.TrackLocal.
+func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	for _, codec := range t.codecs {
+		for _, p := range c.CodecParameters() {
+			if p.MimeType != offered[codec].params.MimeType {
+				continue
+			}
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.bound, t.writer = codec, c.WriteStream()
+			t.header = rtp.Header{Version: 2, PayloadType: uint8(p.PayloadType), SSRC: uint32(c.SSRC()), SequenceNumber: uint16(rand.Uint32())}
+			t.traffic.codec.Store(codec)
+			return p, nil
+		}
+	}
+	return webrtc.RTPCodecParameters{}, fmt.Errorf("%w: none of %v", webrtc.ErrUnsupportedCodec, t.codecs)
+}
+
+// Unbind is part of webrtc.TrackLocal.
+func (t *track) Unbind(webrtc.TrackLocalContext) error { return nil }
+
+// run sends until ctx ends or the feed does. It opens the feed that is likely at once, so
+// that the device starts while the phone rings, and the negotiated one when DTLS is up.
+// The codec is the one the error is about.
+func (t *track) run(ctx context.Context) (capture.Codec, error) {
+	likely := t.codecs[0]
+	feed, err := t.take(likely)
+	if err != nil {
+		return likely, err
+	}
+	defer func() { feed.Close() }()
+	held, err := hold(t.up, feed)
+	defer func() { drop(held) }()
+	if ctx.Err() != nil {
+		return likely, ctx.Err()
+	}
+	if err != nil && !isEnd(err) {
+		return likely, err
+	}
+	t.mu.Lock()
+	codec := t.bound
+	t.mu.Unlock()
+	switch codec {
+	case likely:
+	case "":
+		return "", nil // the peer wants none of it
+	default:
+		drop(held)
+		held = nil
+		feed.Close()
+		if feed, err = t.take(codec); err != nil {
+			return codec, err
+		}
+	}
+	return codec, t.send(ctx, codec, feed, held)
+}
+
+// take opens a feed and makes it the one that demands go to.
+func (t *track) take(c capture.Codec) (capture.Feed, error) {
+	feed, err := t.open(c)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", c, err)
+	}
+	t.mu.Lock()
+	t.feed = feed
+	t.mu.Unlock()
+	return feed, nil
+}
+
+// demandKey asks for a key frame. It may be called from any goroutine.
+func (t *track) demandKey() {
+	t.mu.Lock()
+	feed := t.feed
+	t.mu.Unlock()
+	if t.video && feed != nil {
+		feed.Demand(capture.Demand{KeyFrame: true})
+	}
+}
+
+// hold reads a feed until up ends, and keeps what the peer could begin with: the last key
+// frame and what followed, as long as that is only a little.
+func hold(up context.Context, feed capture.Feed) (held []*capture.Packet, err error) {
+	for {
+		p, err := feed.Next(up)
+		switch {
+		case err != nil:
+			return held, err
+		case p.Key:
+			drop(held)
+			held = append(held[:0], p)
+		case len(held) > 0 && len(held) < heldPackets:
+			held = append(held, p)
+		default:
+			drop(held)
+			held = held[:0]
+			p.Release()
+		}
+	}
+}
+
+func drop(packets []*capture.Packet) {
+	for _, p := range packets {
+		p.Release()
+	}
+}
+
+// send packetizes what is held, and then the feed.
+func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed, held []*capture.Packet) error {
+	switch codec {
+	case capture.H264:
+		t.payloader = new(codecs.H264Payloader)
+	case capture.VP8:
+		t.payloader = &codecs.VP8Payloader{EnablePictureID: true}
+	}
+	t.clock = mediaClock{rate: codec.ClockRate(), steady: !t.video, base: rand.Uint32()}
+	t.wantKey = true
+	for _, p := range held {
+		if err := t.write(p); err != nil {
+			return err
+		}
+	}
+	if len(held) == 0 {
+		t.askedKey = true
+		t.demandKey()
+	}
+	for {
+		p, err := feed.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", codec, err)
+		}
+		err = t.write(p)
+		p.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// write sends one packet of media as RTP. An error says that the connection is closed.
+func (t *track) write(p *capture.Packet) error {
+	data := p.Data
+	if t.muted.Load() {
+		if t.video {
+			t.wantKey = true
+			return nil
+		}
+		data = opusSilence
+	}
+	if t.wantKey && !p.Key {
+		if !t.askedKey {
+			t.askedKey = true
+			t.demandKey()
+		}
+		return nil
+	}
+	t.wantKey, t.askedKey = false, false
+	t.header.Timestamp = t.clock.timestamp(p)
+	if t.payloader == nil {
+		t.header.Marker = false
+		return t.writeRTP(data)
+	}
+	payloads := t.payloader.Payload(payloadSize, data)
+	for i, b := range payloads {
+		t.header.Marker = i == len(payloads)-1
+		if err := t.writeRTP(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRTP sends one RTP packet. Interceptors add extensions to the header they get.
+func (t *track) writeRTP(payload []byte) error {
+	t.header.Extension, t.header.ExtensionProfile, t.header.Extensions = false, 0, t.header.Extensions[:0]
+	n, err := t.writer.WriteRTP(&t.header, payload)
+	t.header.SequenceNumber++
+	if err != nil {
+		if errors.Is(err, webrtc.ErrConnectionClosed) || isClosed(err) {
+			return context.Canceled
+		}
+		return nil // a network that is gone for a moment
+	}
+	if n > 0 {
+		t.traffic.sent(len(payload))
+	}
+	return nil
+}
+
+// mediaClock turns moments of capture into RTP timestamps.
+type mediaClock struct {
+	rate   uint32
+	base   uint32
+	steady bool // sound: samples follow each other, whenever they were fetched
+
+	begun bool
+	first time.Time
+	next  time.Duration // since first; where the sound continues
+}
+
+// slack is how far sound may drift from the clock, or a period come late, before there is
+// a gap in it.
+const slack = 3 * capture.Period
+
+func (c *mediaClock) timestamp(p *capture.Packet) uint32 {
+	if !c.begun {
+		c.begun, c.first = true, p.Time
+	}
+	at := p.Time.Sub(c.first)
+	if c.steady {
+		if d := at - c.next; d > -slack && d < slack {
+			at = c.next
+		}
+		c.next = at + p.Duration
+	}
+	// Split, so that days of 90 kHz do not overflow.
+	s, ns := at/time.Second, at%time.Second
+	return c.base + uint32(int64(s)*int64(c.rate)) + uint32(int64(ns)*int64(c.rate)/int64(time.Second))
+}
+
+// readRTCP hears what the peer says about what we send, until the connection closes. pion
+// needs it to be read in any case, to answer NACKs.
+func (t *track) readRTCP(sender *webrtc.RTPSender) {
+	buf := make([]byte, rtcpSize)
+	for {
+		n, _, err := sender.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue
+		}
+		for _, p := range packets {
+			switch p.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				t.demandKey()
+			}
+		}
+	}
+}
