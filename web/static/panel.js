@@ -1,0 +1,214 @@
+// The door's panel: shows the station's status and events, presses its buttons.
+
+import { $, clockTime, duration, icon, make, write } from "./dom.js";
+
+const lights = {
+  idle: "Press to call",
+  calling: "Calling",
+  talking: "Please speak",
+  opened: "Door is open",
+  fault: "Out of order",
+  offline: "Station out of reach",
+};
+
+const silence = -60; // dBFS, the meter's left end
+const kept = 100; // entries of the journal
+
+let status = null;
+
+export function startPanel() {
+  follow();
+  restoreJournal();
+  $("panel-hangup").addEventListener("click", () => act("/api/hangup"));
+  setInterval(showCall, 1000);
+}
+
+// follow keeps a stream of events open for ever. The browser itself opens one that broke
+// again, but not one that was refused.
+function follow() {
+  const stream = new EventSource("/api/events");
+  stream.addEventListener("status", (message) => showStatus(JSON.parse(message.data)));
+  stream.addEventListener("event", (message) => addToJournal(JSON.parse(message.data)));
+  stream.addEventListener("error", () => {
+    showOffline();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+  });
+}
+
+let complaint;
+
+async function act(path, body) {
+  clearTimeout(complaint);
+  write($("panel-error"), "");
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body && JSON.stringify(body),
+    });
+    if (response.ok) return;
+    const answer = await response.json().catch(() => ({}));
+    complain(answer.error ?? `The station answered ${response.status}.`);
+  } catch {
+    complain("The station is out of reach.");
+  }
+}
+
+function complain(text) {
+  write($("panel-error"), text.charAt(0).toUpperCase() + text.slice(1));
+  complaint = setTimeout(() => write($("panel-error"), ""), 8000);
+}
+
+function showOffline() {
+  status = null;
+  $("panel").dataset.state = "offline";
+  showLight("offline");
+  $("link").dataset.up = "false";
+  write($("link-text"), "Unknown");
+  write($("link-detail"), "");
+  showCamera(false);
+  showLevel({ on: false });
+  showCall();
+}
+
+function showStatus(now) {
+  status = now;
+  $("panel").dataset.state = now.state;
+  showLight(now.light);
+  showButtons(now.buttons ?? []);
+  showLocks(now.locks ?? []);
+  showCamera(now.camera);
+  showLevel(now.speaker);
+  showLink(now.link);
+  showCall();
+  showHealth(now.health ?? []);
+  write($("version"), now.version ? `Version ${now.version}` : "");
+}
+
+function showLight(light) {
+  $("light").dataset.light = light;
+  write($("light-text"), light === "calling" && status?.state === "incoming" ? "A resident is calling" : (lights[light] ?? light));
+}
+
+// same tells whether a list is as it was drawn: nodes that have the focus must stay.
+function same(node, value) {
+  const drawn = JSON.stringify(value);
+  if (node.dataset.drawn === drawn) return true;
+  node.dataset.drawn = drawn;
+  return false;
+}
+
+function showButtons(buttons) {
+  const group = $("buttons");
+  if (same(group, buttons)) return;
+  group.dataset.count = buttons.length;
+  group.replaceChildren(
+    ...buttons.map(({ name, label }) => {
+      const button = make("button", { type: "button", class: "bell", "data-button": name }, make("span", { class: "cap", "aria-hidden": "true" }), make("span", { class: "label" }, label || name));
+      button.addEventListener("click", () => act("/api/press", { name }));
+      return button;
+    }),
+  );
+}
+
+function showLocks(locks) {
+  const group = $("locks");
+  if (same(group, locks)) return;
+  group.replaceChildren(
+    ...locks.map(({ name, open }) =>
+      make(
+        "article",
+        { class: "tile lock", "data-lock": name, "data-open": String(open) },
+        make("h3", {}, icon(open ? "lock-open" : "lock"), locks.length > 1 ? name : "Lock"),
+        make("p", { class: "value" }, open ? "Open" : "Locked"),
+        make("p", { class: "detail" }, open ? "Locks again by itself" : name),
+      ),
+    ),
+  );
+}
+
+function showCamera(on) {
+  $("camera").dataset.on = String(on);
+  write($("camera-text"), on ? "Camera on" : "Camera off");
+}
+
+function showLevel({ on, dbfs = -100, frequency = 0 }) {
+  const speaker = $("speaker");
+  speaker.dataset.on = String(on);
+  speaker.dataset.dbfs = dbfs;
+  speaker.dataset.frequency = frequency;
+  const level = on ? Math.min(0, Math.max(silence, dbfs)) : silence;
+  const heard = on && dbfs > silence;
+  let text = "Off";
+  if (heard) text = `${dbfs.toFixed(0)} dBFS` + (frequency > 0 ? ` · ${frequency.toFixed(0)} Hz` : "");
+  else if (on) text = "Silent";
+  write($("speaker-text"), text.replace("-", "−"));
+  const share = 1 - level / silence;
+  $("panel").style.setProperty("--level", share.toFixed(3));
+  $("meter").setAttribute("aria-valuenow", level.toFixed(0));
+  $("meter").setAttribute("aria-valuetext", text);
+}
+
+function showLink({ up, since, reason }) {
+  $("link").dataset.up = String(up);
+  write($("link-text"), up ? "Connected" : "Disconnected");
+  write($("link-detail"), up ? `since ${clockTime(new Date(since))}` : (reason ?? "trying again"));
+}
+
+function showCall() {
+  let text = "None";
+  let detail = "";
+  const call = status?.call;
+  if (!status) text = "Unknown";
+  else if (call || status.state !== "idle") {
+    const who = status.residents?.find(({ id }) => id === call?.user)?.name ?? (call?.user ? `User ${call.user}` : "the residents");
+    text = { calling: "Ringing", incoming: `From ${who}`, talking: `With ${who}` }[status.state] ?? status.state;
+    const facts = [call?.codec, status.state === "talking" && !call?.media ? "no media yet" : ""];
+    if (call) facts.unshift(duration(Date.now() - new Date(call.since)));
+    detail = facts.filter(Boolean).join(" · ");
+  }
+  write($("call-text"), text);
+  write($("call-detail"), detail);
+}
+
+function showHealth(conditions) {
+  const list = $("health");
+  if (same(list, conditions)) return;
+  list.dataset.well = String(conditions.length === 0);
+  if (conditions.length === 0) {
+    list.replaceChildren(make("li", {}, make("strong", {}, "All is well")));
+    return;
+  }
+  list.replaceChildren(
+    ...conditions.map(({ name, text, since }) => make("li", { "data-condition": name }, make("strong", {}, name), ` ${text} `, make("span", { class: "quiet" }, `since ${clockTime(new Date(since))}`))),
+  );
+}
+
+// The journal outlives a reload of the page: the station tells only what happens from now on.
+function restoreJournal() {
+  try {
+    for (const event of JSON.parse(sessionStorage.getItem("journal") ?? "[]")) showEvent(event);
+  } catch {
+    // Storage is switched off, or holds something else: an empty journal.
+  }
+}
+
+function addToJournal(event) {
+  showEvent(event);
+  try {
+    const events = JSON.parse(sessionStorage.getItem("journal") ?? "[]");
+    sessionStorage.setItem("journal", JSON.stringify([...events, event].slice(-kept)));
+  } catch {
+    // As above: it is shown, not kept.
+  }
+}
+
+function showEvent({ time, type, name, text, reason }) {
+  const journal = $("journal");
+  const at = new Date(time);
+  const entry = make("li", { "data-type": type }, make("time", { datetime: time }, clockTime(at, true)), make("span", {}, text || [type.replaceAll("_", " "), name, reason].filter(Boolean).join(": ")));
+  if (name) entry.dataset.name = name;
+  if (reason) entry.dataset.reason = reason;
+  journal.prepend(entry);
+  while (journal.children.length > kept) journal.lastChild.remove();
+}
