@@ -26,6 +26,8 @@ type suite struct {
 	browser *browser.Browser
 	pages   *httptest.Server // phone.html and the SDK
 	prosody func() (*prosody, error)
+	demo    func() (*demo, error)
+	times   table
 
 	mu    sync.Mutex
 	ended []func() error
@@ -40,6 +42,7 @@ func run(m *testing.M) int {
 	err := lab.start()
 	if err == nil {
 		code = m.Run()
+		lab.times.print(os.Stdout)
 	}
 	if err := errors.Join(err, lab.end(code == 0)); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
@@ -75,6 +78,7 @@ func (s *suite) start() error {
 	s.atEnd(func() error { s.pages.Close(); return nil })
 
 	s.prosody = sync.OnceValues(startProsody)
+	s.demo = sync.OnceValues(startDemo)
 	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})
 	if err != nil {
 		return err
@@ -106,4 +110,13 @@ func (s *suite) end(passed bool) error {
 		fmt.Fprintln(os.Stderr, "lab: logs are in", s.out)
 	}
 	return errors.Join(all...)
+}
+
+// door gives the demo's door to a test.
+func (s *suite) door(t *testing.T) *demo {
+	t.Helper()
+	d, err := s.demo()
+	must(t, err)
+	d.begin(t)
+	return d
 }

@@ -89,17 +89,12 @@ func pageTime(t *testing.T, p *browser.Page, function string, arg any) time.Time
 	return time.UnixMicro(int64(ms * 1000))
 }
 
-// firstFrame returns when the page showed the first frame of its latest remote video.
-func firstFrame(t *testing.T, p *browser.Page, n int) time.Time {
+// firstFrame waits until the page has shown a frame of a remote video later than the
+// given time of performance.now(), and returns when it showed the first.
+func firstFrame(t *testing.T, p *browser.Page, after float64) time.Time {
 	t.Helper()
-	must(t, p.Wait(t.Context(), 20*time.Second, "(n) => probe.firstFrames.length >= n", n))
-	return pageTime(t, p, "(n) => probe.firstFrames[n - 1].at", n)
-}
-
-// clicked returns when the element was last clicked.
-func clicked(t *testing.T, p *browser.Page, id string) time.Time {
-	t.Helper()
-	return pageTime(t, p, "(id) => probe.clicks.findLast((c) => c.id === id).at", id)
+	must(t, p.Wait(t.Context(), 20*time.Second, "(after) => probe.firstFrames.some((f) => f.at > after)", after))
+	return pageTime(t, p, "(after) => probe.firstFrames.find((f) => f.at > after).at", after)
 }
 
 func must(t *testing.T, err error) {

@@ -1,0 +1,60 @@
+//go:build e2e
+
+package lab
+
+import (
+	"fmt"
+	"testing"
+
+	"intercom/internal/control"
+	"intercom/lab/browser"
+)
+
+// runSettings configure `intercom run` for any XMPP server, without REST. The residents
+// are those of the reference configuration.
+const runSettings = `
+[account]
+application_id = %d
+login = "%s"
+user_id = %d
+password = "%s"
+chat_password = "password"
+
+[server]
+api = ""
+chat_domain = "%s"
+chat = "%s"
+
+[control]
+socket = "%s"
+` + settings
+
+// TestProsody is the answered call through a server that is not ours, with a phone that
+// is nothing but the SDK.
+func TestProsody(t *testing.T) {
+	p, err := lab.prosody()
+	must(t, err)
+	socket, err := newSocket()
+	must(t, err)
+	config := fmt.Sprintf(runSettings, app, doorAccount.login, doorAccount.id, doorAccount.password,
+		domain, p.chat, socket, doorTone, ringTime)
+	d, err := startDoor("run", config, "run")
+	must(t, err)
+	must(t, d.connect(socket))
+	d.begin(t)
+
+	a := newPhone(t, server{websocket: p.websocket}, anna, browser.ProbeConfig{Tone: annaTone})
+	d.press(t)
+	a.event(t, soon, "call-received", 1)
+	must(t, a.Click(t.Context(), quick, "#answer"))
+	if e := d.expect(t, soon, control.Answered); e.User != anna.id {
+		t.Errorf("answered: by user %d, want %d", e.User, anna.id)
+	}
+	firstFrame(t, a.Page, 0)
+	checkCall(t, a.Page, d, annaTone)
+	must(t, a.Eval(t.Context(), "(user) => phone.unlock(user)", doorAccount.id, nil))
+	d.expect(t, soon, control.Opened)
+	a.event(t, soon, "updated", 1)
+	must(t, a.Click(t.Context(), quick, "#hangup"))
+	d.expect(t, quick, control.Ended)
+}
