@@ -70,9 +70,11 @@ func newEngine(cfg Config) (*engine, error) {
 
 	var s webrtc.SettingEngine
 	s.LoggerFactory = logs
-	if cfg.Net != nil {
-		s.SetNet(cfg.Net)
+	network, err := newNetwork(cfg.Net)
+	if err != nil {
+		return nil, fmt.Errorf("list the network interfaces: %w", err)
 	}
+	s.SetNet(network)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.SetIncludeLoopbackCandidate(true) // a browser on the same machine
 	s.SetICETimeouts(iceSilence, cfg.Timers.Disconnect+iceSpare, iceKeepalive)

@@ -14,8 +14,16 @@ const sdpLimit = 64 << 10
 
 // checkOffer refuses a description that WebRTC could not work with, before it rings.
 func checkOffer(text string) error {
-	_, err := parseSDP(text)
-	return err
+	d, err := parseSDP(text)
+	if err != nil {
+		return err
+	}
+	for i, m := range d.MediaDescriptions {
+		if mid, ok := m.Attribute("mid"); !ok || mid == "" {
+			return fmt.Errorf("%w: SDP: section %d has no mid", ErrMalformed, i)
+		}
+	}
+	return nil
 }
 
 // checkAnswer refuses a description that does not fit our offer. pion finds that out too,
@@ -52,11 +60,6 @@ func parseSDP(text string) (*sdp.SessionDescription, error) {
 	}
 	if len(d.MediaDescriptions) == 0 {
 		return nil, fmt.Errorf("%w: SDP: no media", ErrMalformed)
-	}
-	for i, m := range d.MediaDescriptions {
-		if mid, ok := m.Attribute("mid"); !ok || mid == "" {
-			return nil, fmt.Errorf("%w: SDP: section %d has no mid", ErrMalformed, i)
-		}
 	}
 	for _, name := range []string{"ice-ufrag", "ice-pwd", "fingerprint"} {
 		v, ok := attribute(&d, name)

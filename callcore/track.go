@@ -103,7 +103,9 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 			return p, nil
 		}
 	}
-	return webrtc.RTPCodecParameters{}, fmt.Errorf("%w: none of %v", webrtc.ErrUnsupportedCodec, t.codecs)
+	// An error would fail the whole call. Nothing is sent, so it matters to nobody which
+	// codec that nothing has.
+	return offered[t.codecs[0]].params, nil
 }
 
 // Unbind is part of webrtc.TrackLocal.

@@ -3,9 +3,11 @@ package callcoretest
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
@@ -110,6 +112,7 @@ func (s *Script) PeerConnection() *webrtc.PeerConnection {
 	}
 	var se webrtc.SettingEngine
 	se.SetNet(s.world.Net())
+	se.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(&m), webrtc.WithSettingEngine(se)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		s.tb.Fatal(err)
@@ -130,6 +133,9 @@ func (s *Script) PeerConnection() *webrtc.PeerConnection {
 func (s *Script) Offer() string {
 	s.tb.Helper()
 	pc := s.PeerConnection()
+	if d := pc.LocalDescription(); d != nil {
+		return d.SDP // as a repeated call has it
+	}
 	d, err := pc.CreateOffer(nil)
 	if err != nil {
 		s.tb.Fatal(err)
