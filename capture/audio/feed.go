@@ -1,0 +1,103 @@
+package audio
+
+import (
+	"context"
+	"sync"
+
+	"intercom/capture"
+)
+
+// queueLen is how many periods a feed may be behind; then it loses the oldest.
+const queueLen = 10
+
+// feed is a capture.Feed.
+type feed struct {
+	src   *Source
+	ready chan struct{} // of capacity 1: there is a packet, or the feed is closed
+
+	mu     sync.Mutex
+	queue  [queueLen]*capture.Packet // a ring
+	first  int
+	n      int
+	closed bool
+}
+
+func newFeed(s *Source) *feed { return &feed{src: s, ready: make(chan struct{}, 1)} }
+
+func (f *feed) push(p *capture.Packet) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	if f.n == queueLen {
+		f.take().Release()
+		f.src.stats.dropped.Add(1)
+	}
+	p.Retain()
+	f.queue[(f.first+f.n)%queueLen] = p
+	f.n++
+	f.signal()
+}
+
+// take removes the oldest packet. The lock is held, and there is one.
+func (f *feed) take() *capture.Packet {
+	p := f.queue[f.first]
+	f.queue[f.first] = nil
+	f.first = (f.first + 1) % queueLen
+	f.n--
+	return p
+}
+
+func (f *feed) signal() {
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feed) pop() (*capture.Packet, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, capture.ErrClosed
+	}
+	if f.n == 0 {
+		return nil, nil
+	}
+	return f.take(), nil
+}
+
+// Next returns the next packet.
+func (f *feed) Next(ctx context.Context) (*capture.Packet, error) {
+	for {
+		p, err := f.pop()
+		if p != nil || err != nil {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-f.ready:
+		}
+	}
+}
+
+// Demand is not heeded.
+func (f *feed) Demand(capture.Demand) {}
+
+// Close gives the place back.
+func (f *feed) Close() error {
+	f.mu.Lock()
+	was := f.closed
+	f.closed = true
+	for f.n > 0 {
+		f.take().Release()
+	}
+	f.signal()
+	f.mu.Unlock()
+	if !was {
+		f.src.leave(f, nil)
+	}
+	return nil
+}

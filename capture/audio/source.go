@@ -1,0 +1,327 @@
+package audio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"intercom/capture"
+	"intercom/internal/backoff"
+)
+
+const (
+	// heardLen is how many periods the encoder may be late.
+	heardLen = 8
+	// maxPacket is the longest packet of one Opus frame in bytes (RFC 6716 section 3.4).
+	maxPacket = 1275
+)
+
+// Config is what a Source is made of.
+type Config struct {
+	Duplex     capture.Duplex
+	NewEncoder func() (capture.SoundEncoder, error) // Opus; called once in Run
+	NewDecoder func() (capture.SoundDecoder, error) // Opus; called for each player
+	// Logger may be nil.
+	Logger *slog.Logger
+	// Report is told when the card is lost, and nil when it sounds again. It does not
+	// block. It may be nil.
+	Report func(error)
+}
+
+// Source is a sound card that many calls use. Its methods may be called from any goroutine.
+type Source struct {
+	cfg     Config
+	log     *slog.Logger
+	changed chan struct{} // of capacity 1: somebody came or went
+	on      atomic.Bool
+	stats   counters
+	trouble bool // the last report was an error; runCard's
+
+	mu      sync.Mutex
+	running bool
+	feeds   []*feed // replaced, never changed in place
+
+	// What the card's period works with, without a lock.
+	players   atomic.Pointer[[]*player] // replaced, never changed in place
+	listening atomic.Bool               // there are feeds
+	spare     chan *period
+	heard     chan *period
+	mix       [capture.PeriodSamples]int32
+}
+
+// period is 20 ms of the microphone.
+type period struct {
+	pcm [capture.PeriodSamples]int16
+	at  time.Time // when it began
+}
+
+// counters are the atoms of Stats.
+type counters struct {
+	overruns, dropped                                          atomic.Int64
+	received, played, concealed, late, duplicate, cut, garbled atomic.Int64
+}
+
+// Stats counts since the start. What was lost on the way is among Concealed.
+type Stats struct {
+	Overruns  int64 // periods of the microphone that the encoder was too late for
+	Dropped   int64 // coded periods that a feed was too late for
+	Received  int64 // packets from peers
+	Played    int64 // packets decoded
+	Concealed int64 // gaps filled by the decoder
+	Late      int64 // packets that came after their turn
+	Duplicate int64 // packets that came twice
+	Cut       int64 // packets left out to shorten the delay, or for want of room
+	Garbled   int64 // packets that did not decode, or were empty or too long
+}
+
+// New checks the configuration; it opens nothing.
+func New(cfg Config) (*Source, error) {
+	if cfg.Duplex == nil || cfg.NewEncoder == nil || cfg.NewDecoder == nil {
+		return nil, errors.New("audio: a sound card, an encoder and a decoder are needed")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Source{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		changed: make(chan struct{}, 1),
+		spare:   make(chan *period, heardLen),
+		heard:   make(chan *period, heardLen),
+	}
+	for range heardLen {
+		s.spare <- new(period)
+	}
+	s.players.Store(new([]*player))
+	return s, nil
+}
+
+// On tells whether the card, and with it the microphone, is open, or being opened.
+func (s *Source) On() bool { return s.on.Load() }
+
+// Stats returns the counters.
+func (s *Source) Stats() Stats {
+	c := &s.stats
+	return Stats{
+		Overruns: c.overruns.Load(), Dropped: c.dropped.Load(), Received: c.received.Load(),
+		Played: c.played.Load(), Concealed: c.concealed.Load(), Late: c.late.Load(),
+		Duplicate: c.duplicate.Load(), Cut: c.cut.Load(), Garbled: c.garbled.Load(),
+	}
+}
+
+// Open returns a feed of the coded microphone, and has the card opened if it is off. It
+// fails with capture.ErrNotRunning outside Run. Demands on the feed are not heeded: speech
+// has one bit rate.
+func (s *Source) Open() (capture.Feed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		return nil, fmt.Errorf("open microphone feed: %w", capture.ErrNotRunning)
+	}
+	f := newFeed(s)
+	s.feeds = append(slices.Clone(s.feeds), f)
+	s.listening.Store(true)
+	s.poke()
+	return f, nil
+}
+
+// Play returns a player of what one peer sends, and has the card opened if it is off. The
+// name is for the log. It fails with capture.ErrNotRunning outside Run.
+func (s *Source) Play(name string) (capture.Player, error) {
+	d, err := s.cfg.NewDecoder()
+	if err != nil {
+		return nil, fmt.Errorf("play %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		d.Close()
+		return nil, fmt.Errorf("play %s: %w", name, capture.ErrNotRunning)
+	}
+	p := newPlayer(s, name, d)
+	players := append(slices.Clone(*s.players.Load()), p)
+	s.players.Store(&players)
+	s.poke()
+	return p, nil
+}
+
+// leave takes out a feed or a player that was closed.
+func (s *Source) leave(f *feed, p *player) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feeds = slices.DeleteFunc(slices.Clone(s.feeds), func(g *feed) bool { return g == f })
+	s.listening.Store(len(s.feeds) > 0)
+	players := slices.DeleteFunc(slices.Clone(*s.players.Load()), func(q *player) bool { return q == p })
+	s.players.Store(&players)
+	s.poke()
+}
+
+func (s *Source) poke() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Source) used() bool { return s.listening.Load() || len(*s.players.Load()) > 0 }
+
+// Run serves feeds and players until ctx ends. It returns after the card is closed, with
+// all feeds and players closed; the error is the context's, or says that there is no
+// encoder.
+func (s *Source) Run(ctx context.Context) error {
+	encoder, err := s.cfg.NewEncoder()
+	if err != nil {
+		return fmt.Errorf("audio: %w", err)
+	}
+	defer encoder.Close()
+	var work sync.WaitGroup
+	work.Go(func() { s.encode(ctx, encoder) })
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+
+	stopCard := func() {}
+	for ctx.Err() == nil {
+		switch used := s.used(); {
+		case used && !s.on.Load():
+			s.on.Store(true)
+			cardCtx, cancel := context.WithCancel(ctx)
+			done := make(chan struct{})
+			work.Go(func() { defer close(done); s.runCard(cardCtx) })
+			stopCard = func() { cancel(); <-done; s.on.Store(false) }
+		case !used && s.on.Load():
+			stopCard()
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
+		}
+	}
+	s.mu.Lock()
+	s.running = false
+	feeds, players := s.feeds, *s.players.Load()
+	s.mu.Unlock()
+	stopCard()
+	for _, f := range feeds {
+		f.Close()
+	}
+	for _, p := range players {
+		p.Close()
+	}
+	work.Wait()
+	return ctx.Err()
+}
+
+// runCard keeps the card going until ctx ends.
+func (s *Source) runCard(ctx context.Context) {
+	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 5 * time.Second, Healthy: 10 * time.Second}
+	for {
+		up := false
+		err := s.cfg.Duplex.Run(ctx, func(mic, speaker []int16) {
+			if !up {
+				up = true
+				retry.Up()
+				s.report(nil)
+			}
+			s.period(mic, speaker)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("it ended")
+		}
+		s.report(fmt.Errorf("sound card: %w", err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry.Next()):
+		}
+	}
+}
+
+// report passes on errors, and the first nil after one. runCard alone calls it.
+func (s *Source) report(err error) {
+	if err == nil && !s.trouble {
+		return
+	}
+	if err != nil {
+		s.log.Warn("no sound", "cause", err)
+	} else {
+		s.log.Info("sound is back")
+	}
+	s.trouble = err != nil
+	if s.cfg.Report != nil {
+		s.cfg.Report(err)
+	}
+}
+
+// period is called by the card.
+func (s *Source) period(mic, speaker []int16) {
+	if s.listening.Load() {
+		select {
+		case b := <-s.spare:
+			copy(b.pcm[:], mic)
+			b.at = time.Now().Add(-capture.Period)
+			s.heard <- b // there is room for all periods there are
+		default:
+			s.stats.overruns.Add(1)
+		}
+	}
+	clear(s.mix[:])
+	for _, p := range *s.players.Load() {
+		p.add(&s.mix)
+	}
+	for i := range speaker {
+		speaker[i] = int16(max(math.MinInt16, min(s.mix[i], math.MaxInt16)))
+	}
+}
+
+// encode codes the microphone until ctx ends.
+func (s *Source) encode(ctx context.Context, encoder capture.SoundEncoder) {
+	var pool capture.PacketPool
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case b := <-s.heard:
+			err := s.send(encoder, &pool, b)
+			s.spare <- b
+			switch {
+			case err != nil && !failing:
+				s.log.Error("microphone is not coded", "cause", err)
+			case err == nil && failing:
+				s.log.Info("microphone is coded again")
+			}
+			failing = err != nil
+		}
+	}
+}
+
+func (s *Source) send(encoder capture.SoundEncoder, pool *capture.PacketPool, b *period) error {
+	s.mu.Lock()
+	feeds := s.feeds
+	s.mu.Unlock()
+	if len(feeds) == 0 {
+		return nil // the last one has just gone
+	}
+	p := pool.Get(maxPacket)
+	defer p.Release()
+	n, err := encoder.Encode(b.pcm[:], p.Data)
+	if err != nil {
+		return err
+	}
+	p.Data = p.Data[:n]
+	p.Codec, p.Time, p.Duration, p.Key = capture.Opus, b.at, capture.Period, true
+	for _, f := range feeds {
+		f.push(p)
+	}
+	return nil
+}
