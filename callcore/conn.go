@@ -231,7 +231,7 @@ func (w *conn) addCandidates(ctx context.Context, j job) {
 		if c.Candidate == "" {
 			continue
 		}
-		if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Candidate}); err != nil {
+		if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: demote(c.Candidate)}); err != nil {
 			w.report(ctx, report{what: badCandidate, err: fmt.Errorf("add candidate %.100q: %w", c.Candidate, err)})
 		}
 	}

@@ -45,6 +45,7 @@ type loop struct {
 	peers    map[string]*peer // by id on the wire
 	ended    ended
 	pending  []Event
+	lost     bool       // the link, or a signal since it came up
 	unsent   []outgoing // to be tried again when the link is back
 	todo     []step     // what effects brought about
 

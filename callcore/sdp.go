@@ -2,6 +2,7 @@ package callcore
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/pion/sdp/v3"
@@ -126,4 +127,18 @@ func firstMid(text string) string {
 		}
 	}
 	return "0"
+}
+
+// demote gives a loopback candidate the lowest priority: it can only be of use on our own
+// machine, and must not be the best of pairs that do not work (see network).
+func demote(candidate string) string {
+	f := strings.Fields(candidate) // RFC 8839, 5.1: foundation component transport priority address ...
+	if len(f) < 6 {
+		return candidate
+	}
+	if a, err := netip.ParseAddr(f[4]); err != nil || !a.IsLoopback() {
+		return candidate
+	}
+	f[3] = "1"
+	return strings.Join(f, " ")
 }

@@ -30,6 +30,10 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 		l.emit(Undeliverable{h, e.Condition, e.Text})
 	case signaling.LinkUp:
 		l.emit(LinkChanged{Head{Time: now}, true, nil})
+		if !l.lost {
+			return // the first one: nothing has failed
+		}
+		l.lost = false
 		l.sendAgain()
 		for _, s := range l.sessions {
 			for _, p := range s.peers {
@@ -37,6 +41,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 			}
 		}
 	case signaling.LinkDown:
+		l.lost = true
 		l.emit(LinkChanged{Head{Time: now}, false, e.Err})
 	}
 }
@@ -265,6 +270,7 @@ func (l *loop) write(ctx context.Context) {
 // sendFailed tells, and keeps what must get through when the link is back. A call repeats
 // itself, and old candidates are in its SDP.
 func (l *loop) sendFailed(f sendFailure) {
+	l.lost = true
 	k := f.signal.Kind
 	l.log.Warn("signal not sent", keyCall, f.signal.Session, keyPeer, int64(f.signal.Peer), keyCause, k.String(), keyError, f.err)
 	h := Head{Time: time.Now(), User: f.signal.Peer, Device: f.signal.Device}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,4 +198,12 @@ func (p *Phone) Idle(d time.Duration) []callcore.Event {
 			return list
 		}
 	}
+}
+
+// Cut drops all packets from now on. What it returns says whether to go on with that.
+func (w *World) Cut() func(cut bool) {
+	var dropping atomic.Bool
+	dropping.Store(true)
+	w.Filter(func(vnet.Chunk) bool { return !dropping.Load() })
+	return dropping.Store
 }
