@@ -7,8 +7,13 @@ import (
 	"intercom/capture"
 )
 
-// queueLen is how many periods a feed may be behind; then it loses the oldest.
-const queueLen = 10
+const (
+	// queueLen is how many periods a feed may be behind, 200 ms.
+	queueLen = 10
+	// freshLen is what is kept of them for one that does not read at all: when its call
+	// is answered at last it shall not begin with old sound, which would stay as delay.
+	freshLen = 2
+)
 
 // feed is a capture.Feed.
 type feed struct {
@@ -19,6 +24,7 @@ type feed struct {
 	queue  [queueLen]*capture.Packet // a ring
 	first  int
 	n      int
+	behind bool // it was full, and nothing was read since
 	closed bool
 }
 
@@ -30,7 +36,11 @@ func (f *feed) push(p *capture.Packet) {
 	if f.closed {
 		return
 	}
-	if f.n == queueLen {
+	limit := queueLen
+	if f.behind = f.behind || f.n == queueLen; f.behind {
+		limit = freshLen
+	}
+	for f.n >= limit {
 		f.take().Release()
 		f.src.stats.dropped.Add(1)
 	}
@@ -62,6 +72,7 @@ func (f *feed) pop() (*capture.Packet, error) {
 	if f.closed {
 		return nil, capture.ErrClosed
 	}
+	f.behind = false
 	if f.n == 0 {
 		return nil, nil
 	}

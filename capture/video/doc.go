@@ -5,8 +5,8 @@
 //	camera -> newest frame -> encoder (one a codec) -> queue of each feed -> Feed.Next
 //
 // Nobody waits for anybody: an encoder that is late gets the newest frame and the others
-// are passed over; a watcher that is late loses what it did not fetch and goes on at the
-// next key frame. A lost camera is reported and opened again; the feeds stay open
+// are passed over; a watcher that is late loses what it did not fetch and goes on at a key
+// frame, which is made when it reads again. A lost camera is reported and opened again; the feeds stay open
 // meanwhile. It does not choose codecs, packetize, or estimate bandwidth.
 //
 // All goroutines live inside Source.Run: one that decides, one in the camera, and one in

@@ -24,6 +24,7 @@ type feed struct {
 	n       int
 	needKey bool
 	begun   bool // it had its first key frame
+	hungry  bool // the reader waits
 	closed  bool
 	dropped int64
 }
@@ -32,8 +33,8 @@ func newFeed(l *lane) *feed {
 	return &feed{lane: l, ready: make(chan struct{}, 1), needKey: true}
 }
 
-// push queues a packet. It returns false if the feed could not use it and waits for a key
-// frame.
+// push queues a packet. It returns false if a key frame must be asked for: a watcher that
+// does not read needs none, and would burden the others with them.
 func (f *feed) push(p *capture.Packet) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,9 +50,9 @@ func (f *feed) push(p *capture.Packet) bool {
 		if f.begun {
 			f.drop(1)
 		}
-		return false
+		return !f.hungry
 	}
-	f.needKey, f.begun = false, true
+	f.needKey, f.begun, f.hungry = false, true, false
 	p.Retain()
 	f.queue[(f.first+f.n)%queueLen] = p
 	f.n++
@@ -89,6 +90,10 @@ func (f *feed) pop() (*capture.Packet, error) {
 		return nil, capture.ErrClosed
 	}
 	if f.n == 0 {
+		if f.needKey && f.begun && !f.hungry {
+			f.lane.demandKey()
+		}
+		f.hungry = true
 		return nil, nil
 	}
 	p := f.queue[f.first]

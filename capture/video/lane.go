@@ -265,8 +265,7 @@ func (l *lane) send(p *capture.Packet) {
 	l.mu.Unlock()
 	for _, f := range feeds {
 		if !f.push(p) {
-			// It waits for a key frame: until there is one it is asked for again.
-			l.demandKey()
+			l.demandKey() // again, until there is one
 		}
 	}
 }

@@ -303,7 +303,7 @@ func TestLateWatcherSkipsToKeyFrame(t *testing.T) {
 		late, prompt := b.open(t, capture.VP8), b.open(t, capture.VP8)
 		defer late.Close()
 		defer prompt.Close()
-		first, _ := next(t, late)
+		next(t, late)
 		last := -1
 		for range 40 {
 			n, _ := next(t, prompt)
@@ -312,29 +312,24 @@ func TestLateWatcherSkipsToKeyFrame(t *testing.T) {
 			}
 			last = n
 		}
+		// The others are not burdened with key frames that it would not read.
+		if keys := b.encoders[capture.VP8][0].keys; len(keys) != 1 {
+			t.Errorf("%d key frames while it did not read, want the first only", len(keys))
+		}
 		// What it gets now is new, begins with a key frame, and has no gap.
 		n, key := next(t, late)
-		if n <= first+1 || !key {
-			t.Errorf("after 2 s the late watcher got packet %d, key frame %v, want a later key frame", n, key)
+		if n != last+1 || !key {
+			t.Errorf("after 2 s the late watcher got packet %d, key frame %v, want the next, %d, a key frame", n, key, last+1)
 		}
-		if last-n > queueLen {
-			t.Errorf("packet %d is %d frames old", n, last-n)
-		}
-		for n < last {
+		for range 5 {
 			m, _ := next(t, late)
 			if m != n+1 {
 				t.Fatalf("the late watcher got %d after %d", m, n)
 			}
 			n = m
 		}
-		if b.Stats().Dropped == 0 {
-			t.Error("nothing counted as dropped")
-		}
-		// It asks for key frames, but not more often than keyGap.
-		for i, at := range b.encoders[capture.VP8][0].keys {
-			if i > 0 && at.Sub(b.encoders[capture.VP8][0].keys[i-1]) < keyGap {
-				t.Errorf("key frames %v apart", at.Sub(b.encoders[capture.VP8][0].keys[i-1]))
-			}
+		if got := b.Stats().Dropped; got < 35 || got > 40 {
+			t.Errorf("%d counted as dropped, want nearly 40", got)
 		}
 	})
 }
