@@ -1,7 +1,7 @@
 // Package hw holds the words for the lines of a door station: buttons, contacts, locks
-// and lights, each one digital line. It is vocabulary only: hw/cdev has real lines,
-// hw/sim scripted ones, hw/relay guards the one line that opens the door, hw/hwtest is
-// the contract that every backend passes.
+// and lights, each one digital line. It is vocabulary only: hw/sim has scripted lines,
+// hw/relay guards the one line that opens the door, hw/hwtest is the contract that every
+// backend passes.
 package hw
 
 import (
