@@ -56,7 +56,7 @@ func (f *Frame) CheckI420(width, height int) error {
 		if i == 1 {
 			w, h = (width+1)/2, (height+1)/2
 		}
-		if f.Stride[i] < w || len(plane) < f.Stride[i]*(h-1)+w {
+		if f.Stride[i] < w || len(plane) < w || h > 1 && (len(plane)-w)/(h-1) < f.Stride[i] {
 			return fmt.Errorf("frame plane %d: %d bytes in rows of %d do not hold %dx%d", i, len(plane), f.Stride[i], w, h)
 		}
 	}

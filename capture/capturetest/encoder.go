@@ -1,6 +1,7 @@
 package capturetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -147,12 +148,17 @@ func testBitRate(t *testing.T, codec capture.Codec, newEncoder capture.NewEncode
 		r := recorder{codec: codec}
 		e := open(t, format, newEncoder, 700_000, r.out)
 		encode(t, e, film[:format.FPS]...)
-		if err := e.Set(capture.Target{BitRate: target}); err != nil {
-			t.Fatal(err)
+		for _, to := range []capture.Target{{BitRate: target, FPS: format.FPS * 2}, {FPS: format.FPS}, {}} {
+			if err := e.Set(to); err != nil {
+				t.Fatal(err)
+			}
 		}
 		encode(t, e, film[format.FPS:2*format.FPS]...)
 		r.bytes = 0
 		encode(t, e, film[2*format.FPS:]...)
+		if i := slices.Index(r.keys[1:], true); i >= 0 {
+			t.Errorf("packet %d is a key frame, and only the rates were changed", i+1)
+		}
 		got := r.bytes * 8 / 3
 		t.Logf("asked for %d, got %d bit/s", target, got)
 		if got > target*5/4 || got < target/2 {

@@ -6,12 +6,17 @@ package vpx
 import "C"
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 	"unsafe"
 
 	"intercom/capture"
 )
+
+// maxPixels bounds what one packet from outside can make the decoder allocate: the format
+// allows pictures of 16383x16383.
+const maxPixels = 1920 * 1920
 
 // Decoder decodes the VP8 of one sender. Its methods are called from one goroutine.
 type Decoder struct {
@@ -39,6 +44,9 @@ func (d *Decoder) Decode(data []byte, t time.Time) (*capture.Frame, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("decode VP8: empty frame")
 	}
+	if w, h := size(data); w*h > maxPixels {
+		return nil, fmt.Errorf("decode VP8: picture of %dx%d is larger than %d pixels", w, h, maxPixels)
+	}
 	if code := C.intercom_vp8_dec_frame(d.c, pixels(data), C.uint(len(data))); code != C.VPX_CODEC_OK {
 		return nil, fmt.Errorf("decode VP8: %s", detail(&d.c.ctx, code))
 	}
@@ -63,6 +71,14 @@ func (d *Decoder) Decode(data []byte, t time.Time) (*capture.Frame, error) {
 		}
 	}
 	return f, nil
+}
+
+// size reads the size in a key frame's header (RFC 6386 section 9.1); 0 for other frames.
+func size(data []byte) (w, h int) {
+	if len(data) < 10 || data[0]&1 != 0 {
+		return 0, 0
+	}
+	return int(binary.LittleEndian.Uint16(data[6:]) & 0x3fff), int(binary.LittleEndian.Uint16(data[8:]) & 0x3fff)
 }
 
 // Close frees the decoder. It may be called more than once.
