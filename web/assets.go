@@ -42,7 +42,9 @@ func contentType(name string) (string, error) {
 	return "", fmt.Errorf("embedded file %s is of no known type", name)
 }
 
-func loadAssets() (map[string]asset, error) {
+// loadAssets reads the embedded files. The page is told in its first bytes whether it has
+// a phone, so that nothing moves when it knows more.
+func loadAssets(phone bool) (map[string]asset, error) {
 	entries, err := fs.ReadDir(static, "static")
 	if err != nil {
 		return nil, err
@@ -56,6 +58,9 @@ func loadAssets() (map[string]asset, error) {
 		mime, err := contentType(e.Name())
 		if err != nil {
 			return nil, err
+		}
+		if e.Name() == "index.html" && !phone {
+			content = bytes.Replace(content, []byte(`data-phone="yes"`), []byte(`data-phone="no"`), 1)
 		}
 		sum := sha256.Sum256(content)
 		assets[e.Name()] = asset{content, mime, `"` + hex.EncodeToString(sum[:12]) + `"`}

@@ -29,6 +29,15 @@ func TestAssets(t *testing.T) {
 	}
 }
 
+func TestPageSaysWhetherItHasAPhone(t *testing.T) {
+	for want, phone := range map[string]*Phone{`data-phone="yes"`: newPhone(), `data-phone="no"`: nil} {
+		_, _, body := ask(t, newPage(t, Config{Station: newFakeStation(), Phone: phone}), "GET", "/", "")
+		if strings.Count(body, "data-phone=") != 1 || !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	p := newPage(t, Config{Station: newFakeStation(), Phone: newPhone()})
 	for _, path := range []string{"/", "/api/status", "/assets/none.js"} {
@@ -42,7 +51,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: got policy %q, want %q in it", path, got, want)
 			}
 		}
-		if strings.Contains(got, "unsafe") {
+		if rest := strings.Replace(got, "style-src-attr 'unsafe-inline'", "", 1); strings.Contains(rest, "unsafe") || strings.Contains(rest, "*") {
 			t.Errorf("%s: the policy %q allows what is unsafe", path, got)
 		}
 	}
@@ -50,12 +59,15 @@ func TestHeaders(t *testing.T) {
 	if got := header.Get("Content-Security-Policy"); !strings.Contains(got, "connect-src 'self';") {
 		t.Errorf("got policy %q without a phone, want connections to the page's server only", got)
 	}
+	if got := header.Get("Content-Security-Policy"); strings.Contains(got, "unsafe") {
+		t.Errorf("got policy %q without a phone, want nothing unsafe", got)
+	}
 }
 
 // What the page asks of its server is there, it asks nobody else, and the elements that
 // tests rely on are there.
 func TestPageIsWhole(t *testing.T) {
-	assets, err := loadAssets()
+	assets, err := loadAssets(true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func New(c Config) (*Page, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	assets, err := loadAssets()
+	assets, err := loadAssets(c.Phone != nil)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}

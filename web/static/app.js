@@ -1,7 +1,6 @@
 // Starts the two halves of the page. They do not know each other: the door's panel talks
 // to the station that served the page, the phone talks to the chat server.
 
-import { $ } from "./dom.js";
 import { startPanel } from "./panel.js";
 import { startPhone } from "./phone.js";
 
@@ -13,6 +12,7 @@ function show(view) {
   }
 }
 
+// phoneConfig is null where the page has no phone; the server has marked the page then.
 async function phoneConfig() {
   for (let wait = 1000; ; wait = Math.min(2 * wait, 15000)) {
     try {
@@ -30,8 +30,4 @@ for (const button of document.querySelectorAll("[data-show]")) {
   button.addEventListener("click", () => show(button.dataset.show));
 }
 const config = await phoneConfig();
-if (config) {
-  $("phone").hidden = false;
-  document.querySelector(".views").hidden = false;
-  startPhone(config, { rings: () => show("phone") });
-}
+if (config) startPhone(config, { rings: () => show("phone") });

@@ -121,7 +121,7 @@ function showLocks(locks) {
         { class: "tile lock", "data-lock": name, "data-open": String(open) },
         make("h3", {}, icon(open ? "lock-open" : "lock"), locks.length > 1 ? name : "Lock"),
         make("p", { class: "value" }, open ? "Open" : "Locked"),
-        make("p", { class: "detail" }, open ? "Locks again by itself" : name),
+        make("p", { class: "detail" }, open ? "Locks again by itself" : locks.length > 1 ? "" : name),
       ),
     ),
   );
@@ -140,9 +140,10 @@ function showLevel({ on, dbfs = -100, frequency = 0 }) {
   const level = on ? Math.min(0, Math.max(silence, dbfs)) : silence;
   const heard = on && dbfs > silence;
   let text = "Off";
-  if (heard) text = `${dbfs.toFixed(0)} dBFS` + (frequency > 0 ? ` · ${frequency.toFixed(0)} Hz` : "");
+  if (heard) text = `${dbfs.toFixed(0)} dBFS`;
   else if (on) text = "Silent";
   write($("speaker-text"), text.replace("-", "−"));
+  write($("speaker-frequency"), heard && frequency > 0 ? `${frequency.toFixed(0)} Hz` : "");
   const share = 1 - level / silence;
   $("panel").style.setProperty("--level", share.toFixed(3));
   $("meter").setAttribute("aria-valuenow", level.toFixed(0));
@@ -151,8 +152,9 @@ function showLevel({ on, dbfs = -100, frequency = 0 }) {
 
 function showLink({ up, since, reason }) {
   $("link").dataset.up = String(up);
-  write($("link-text"), up ? "Connected" : "Disconnected");
+  write($("link-text"), up ? "Connected" : "Offline");
   write($("link-detail"), up ? `since ${clockTime(new Date(since))}` : (reason ?? "trying again"));
+  $("link-detail").title = reason ?? "";
 }
 
 function showCall() {

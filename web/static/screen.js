@@ -27,6 +27,7 @@ export class Screen {
   // (whether to list residents), busy, muted, opening, notice and receipt.
   show(view) {
     const { dataset } = this.#root;
+    const focused = document.activeElement;
     dataset.state = view.state;
     dataset.media = view.media;
     dataset.link = view.link;
@@ -37,8 +38,12 @@ export class Screen {
     write($("phone-detail"), view.detail);
     $("residents").hidden = !view.choose;
     for (const id of buttons) $(id).hidden = !view.buttons.includes(id);
-    for (const id of ["answer", "calldoor"]) $(id).disabled = view.busy;
-    $("open").disabled = view.opening;
+    // Whoever used a button that is gone goes on from the next ones, and presses none of
+    // them by holding the key.
+    if (this.#root.contains(focused) && !focused.checkVisibility()) $("controls").focus();
+    // Not "disabled": a button that is takes the focus away from whoever pressed it.
+    for (const id of ["answer", "calldoor"]) $(id).setAttribute("aria-disabled", String(view.busy));
+    $("open").setAttribute("aria-disabled", String(view.opening));
     const mute = $("mute");
     mute.setAttribute("aria-pressed", String(view.muted));
     setIcon(mute, view.muted ? "mic-off" : "mic");
