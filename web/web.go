@@ -72,7 +72,7 @@ type Phone struct {
 	AppID      int64       `json:"appID"`
 	AuthKey    string      `json:"authKey"`
 	AuthSecret string      `json:"authSecret"`
-	AccountKey string      `json:"accountKey"`
+	AccountKey string      `json:"accountKey"` // may be empty: only QuickBlox's own servers ask for it
 	Door       int64       `json:"door"`       // the door's user id
 	ICEServers []ICEServer `json:"iceServers"` // none: host candidates only
 	Residents  []Resident  `json:"residents"`
@@ -168,7 +168,7 @@ func (p *Phone) check() error {
 		return fmt.Errorf("address of the chat server: %w", err)
 	}
 	for _, s := range []struct{ what, value string }{
-		{"chat domain", p.Chat}, {"authorization key", p.AuthKey}, {"authorization secret", p.AuthSecret}, {"account key", p.AccountKey},
+		{"chat domain", p.Chat}, {"authorization key", p.AuthKey}, {"authorization secret", p.AuthSecret},
 	} {
 		if s.value == "" {
 			return fmt.Errorf("no %s", s.what)

@@ -75,6 +75,7 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 		{"credentials in the address", phone(func(p *Phone) { p.API = "http://u:p@127.0.0.1:8081" }), "is not like"},
 		{"directive in the address", phone(func(p *Phone) { p.API = "http://127.0.0.1:80;script-src *" }), "REST server"},
 		{"no chat domain", phone(func(p *Phone) { p.Chat = "" }), "no chat domain"},
+		{"no account key", phone(func(p *Phone) { p.AccountKey = "" }), ""},
 		{"no secret", phone(func(p *Phone) { p.AuthSecret = "" }), "no authorization secret"},
 		{"no application", phone(func(p *Phone) { p.AppID = 0 }), "application id 0"},
 		{"no door", phone(func(p *Phone) { p.Door = -1 }), "user id -1"},
