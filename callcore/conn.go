@@ -152,10 +152,11 @@ func (w *conn) do(ctx context.Context, j job) error {
 // offer makes our description, or brings the one there is up to date.
 func (w *conn) offer(ctx context.Context) error {
 	if w.pc == nil {
-		if err := w.open(ctx); err != nil {
+		up, err := w.open(ctx)
+		if err != nil {
 			return err
 		}
-		if err := w.addTracks(ctx, true, w.peer.session.callType == signaling.Video); err != nil {
+		if err := w.addTracks(ctx, up, true, w.peer.session.callType == signaling.Video); err != nil {
 			return err
 		}
 		d, err := w.pc.CreateOffer(nil)
@@ -183,17 +184,18 @@ func (w *conn) takeAnswer(ctx context.Context, text string) error {
 }
 
 func (w *conn) answer(ctx context.Context, text string) error {
-	if err := w.open(ctx); err != nil {
+	up, err := w.open(ctx)
+	if err != nil {
 		return err
 	}
 	bare, candidates := cutCandidates(text)
-	err := w.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: bare})
+	err = w.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: bare})
 	if err != nil {
 		return fmt.Errorf("set offer: %w", err)
 	}
 	// The answer mirrors the offer: a kind of media that is not in it gets no section.
 	audio, video := kinds(text)
-	if err := w.addTracks(ctx, audio, video); err != nil {
+	if err := w.addTracks(ctx, up, audio, video); err != nil {
 		return err
 	}
 	d, err := w.pc.CreateAnswer(nil)
@@ -237,15 +239,16 @@ func (w *conn) addCandidates(ctx context.Context, j job) {
 	}
 }
 
-// open makes the PeerConnection. Its callbacks run on pion's goroutines.
-func (w *conn) open(ctx context.Context) error {
+// open makes the PeerConnection. Its callbacks run on pion's goroutines. The context ends
+// when the loop knows that DTLS is up, or with ctx.
+func (w *conn) open(ctx context.Context) (context.Context, error) {
 	pc, err := w.engine.api.NewPeerConnection(w.engine.config)
 	if err != nil {
-		return fmt.Errorf("new peer connection: %w", err)
+		return nil, fmt.Errorf("new peer connection: %w", err)
 	}
 	w.pc = pc
 	up, rise := context.WithCancel(ctx)
-	w.tracks = w.newTracks(up)
+	w.tracks = w.newTracks()
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) { w.candidateFound(ctx, c) })
 	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
 		if s == webrtc.ICEConnectionStateConnected {
@@ -260,16 +263,16 @@ func (w *conn) open(ctx context.Context) error {
 		if !ok {
 			return
 		}
+		w.report(ctx, report{what: becameInput, input: in})
 		if in == mediaConnected {
 			rise()
 		}
-		w.report(ctx, report{what: becameInput, input: in})
 	})
 	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-		w.spawn(func() { w.readTrack(ctx, t) })
+		w.spawn(func() { w.readTrack(ctx, up, t) })
 		w.spawn(func() { drainRTCP(r) })
 	})
-	return nil
+	return up, nil
 }
 
 var inputOfMedia = map[webrtc.PeerConnectionState]input{
@@ -316,7 +319,7 @@ func (w *conn) awaitHosts(ctx context.Context) {
 }
 
 // addTracks adds what we send, sound first, as the SDKs do.
-func (w *conn) addTracks(ctx context.Context, audio, video bool) error {
+func (w *conn) addTracks(ctx, up context.Context, audio, video bool) error {
 	for _, t := range w.tracks {
 		if t.video && !video || !t.video && !audio {
 			continue
@@ -327,7 +330,7 @@ func (w *conn) addTracks(ctx context.Context, audio, video bool) error {
 		}
 		w.spawn(func() { t.readRTCP(sender) })
 		w.spawn(func() {
-			if codec, err := t.run(ctx); err != nil && !isEnd(err) {
+			if codec, err := t.run(ctx, up); err != nil && !isEnd(err) {
 				w.report(ctx, report{what: trackFailed, codec: codec, err: err})
 			}
 		})

@@ -139,8 +139,9 @@ func (l *loop) sendCandidates(p *peer, list []signaling.Candidate) {
 // connect starts the worker of a peer.
 func (l *loop) connect(ctx context.Context, p *peer) {
 	ctx, cancel := context.WithCancel(ctx)
-	p.conn = newConn(l.Client, p, l.reports, cancel)
-	l.workers.Go(func() { p.conn.run(ctx) })
+	w := newConn(l.Client, p, l.reports, cancel)
+	p.conn = w
+	l.workers.Go(func() { w.run(ctx) })
 }
 
 // give hands a job to the worker of a peer.

@@ -20,7 +20,7 @@ const (
 
 // readTrack reads what a peer sends until the connection closes. Sound is played;
 // pictures only show that the peer is there.
-func (w *conn) readTrack(ctx context.Context, t *webrtc.TrackRemote) {
+func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 	codec := codecOf(t.Codec().MimeType)
 	var player capture.Player
 	if codec == capture.Opus {
@@ -51,6 +51,7 @@ func (w *conn) readTrack(ctx context.Context, t *webrtc.TrackRemote) {
 		}
 		count.received(end-start, now.Sub(w.peer.traffic.begin))
 		if first {
+			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
 		}
 		if player != nil && end > start && webrtc.PayloadType(header.PayloadType) == t.PayloadType() {

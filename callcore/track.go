@@ -39,7 +39,6 @@ type track struct {
 	open      func(capture.Codec) (capture.Feed, error)
 	muted     *atomic.Bool
 	traffic   *trackTraffic
-	up        context.Context // ends when DTLS is up, or with the connection
 
 	mu     sync.Mutex
 	feed   capture.Feed
@@ -55,13 +54,13 @@ type track struct {
 }
 
 // newTracks makes the tracks of a connection: sound, and pictures if there are any.
-func (w *conn) newTracks(up context.Context) []*track {
+func (w *conn) newTracks() []*track {
 	group := uuid.NewString()
 	var tracks []*track
 	for kind, video := range []bool{false, true} {
 		t := &track{
 			video: video, id: uuid.NewString(), group: group,
-			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind], up: up,
+			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind],
 		}
 		for _, c := range w.engine.codecs {
 			if c.IsVideo() == video {
@@ -114,14 +113,14 @@ func (t *track) Unbind(webrtc.TrackLocalContext) error { return nil }
 // run sends until ctx ends or the feed does. It opens the feed that is likely at once, so
 // that the device starts while the phone rings, and the negotiated one when DTLS is up.
 // The codec is the one the error is about.
-func (t *track) run(ctx context.Context) (capture.Codec, error) {
+func (t *track) run(ctx, up context.Context) (capture.Codec, error) {
 	likely := t.codecs[0]
 	feed, err := t.take(likely)
 	if err != nil {
 		return likely, err
 	}
 	defer func() { feed.Close() }()
-	held, err := hold(t.up, feed)
+	held, err := hold(up, feed)
 	defer func() { drop(held) }()
 	if ctx.Err() != nil {
 		return likely, ctx.Err()
