@@ -98,7 +98,13 @@ type Link struct {
 	log  *slog.Logger
 
 	started atomic.Bool
+	dropped atomic.Uint64
 	wake    chan struct{} // somebody cannot wait for the next attempt
+
+	// Of Run's goroutine: when it last warned of a stanza, and what it kept to itself
+	// since, for a stranger must not fill the log.
+	warned time.Time
+	unsaid int
 
 	mu   sync.Mutex
 	cur  *session // nil while down
@@ -242,6 +248,20 @@ func (l *Link) Probe(ctx context.Context) error {
 	}
 	l.hurry()
 	return err
+}
+
+// Dropped returns how many stanzas were so wrong that Handle has not seen them.
+func (l *Link) Dropped() uint64 { return l.dropped.Load() }
+
+// drop counts such a stanza, and says so at most once a second.
+func (l *Link) drop(from, cause string) {
+	l.dropped.Add(1)
+	if now := time.Now(); now.Sub(l.warned) >= time.Second {
+		l.log.Warn("stanza dropped", "from", from[:min(len(from), 80)], "cause", cause, "unsaid", l.unsaid)
+		l.warned, l.unsaid = now, 0
+		return
+	}
+	l.unsaid++
 }
 
 func (l *Link) hurry() {

@@ -139,12 +139,11 @@ type dispatcher struct {
 // dispatch deals with one stanza. Only an error of the handler is one: whatever is wrong
 // with a stanza, any contact may have sent it, and it must not end the session.
 func (d *dispatcher) dispatch(e *element) error {
-	log := d.s.link.log
 	var from jid.JID
 	if text := e.attr("from"); text != "" {
 		var err error
 		if from, err = jid.Parse(text); err != nil {
-			log.Warn("stanza dropped", "from", text, "cause", "its sender is not an address: "+err.Error())
+			d.s.link.drop(text, "its sender is not an address")
 			return nil
 		}
 	}
@@ -153,7 +152,7 @@ func (d *dispatcher) dispatch(e *element) error {
 		return d.iq(e)
 	case xml.Name{Space: stanza.NSClient, Local: "message"}:
 		if e.oversize {
-			log.Warn("stanza dropped", "from", from.String(), "cause", "it is too large")
+			d.s.link.drop(from.String(), "it is too large")
 			return nil
 		}
 		// The server routes to us, so it has seen our presence.

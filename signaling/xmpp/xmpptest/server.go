@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -246,11 +247,12 @@ func (c *Conn) login() error {
 	resource := "chosen-by-server"
 	if _, rest, ok := strings.Cut(bind.Raw, "<resource>"); ok {
 		resource, _, _ = strings.Cut(rest, "</resource>")
+		resource = html.UnescapeString(resource)
 		c.Resource = resource
 	}
 	c.JID = c.User + "@" + c.server.Domain + "/" + resource
 	return c.write("<iq xmlns='jabber:client' type='result' id='" + bind.Attr["id"] + "'>" +
-		"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>" + c.JID + "</jid></bind></iq>")
+		"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>" + html.EscapeString(c.JID) + "</jid></bind></iq>")
 }
 
 func (c *Conn) startTLS() error {
@@ -314,7 +316,7 @@ func (c *Conn) check(auth Stanza) error {
 // route does what a server does with a stanza.
 func (s *Server) route(c *Conn, st Stanza) {
 	to := st.Attr["to"]
-	stamped := strings.Replace(st.Raw, "<"+st.Name, "<"+st.Name+" from='"+c.JID+"'", 1)
+	stamped := strings.Replace(st.Raw, "<"+st.Name, "<"+st.Name+" from='"+html.EscapeString(c.JID)+"'", 1)
 	switch {
 	case st.Name == "presence":
 		c.mu.Lock()
@@ -326,7 +328,7 @@ func (s *Server) route(c *Conn, st Stanza) {
 		}
 	default:
 		if !s.deliver(to, stamped) && st.Attr["type"] != "error" {
-			c.Send("<" + st.Name + " xmlns='jabber:client' type='error' id='" + st.Attr["id"] + "' from='" + to + "' to='" + c.JID + "'>" +
+			c.Send("<" + st.Name + " xmlns='jabber:client' type='error' id='" + html.EscapeString(st.Attr["id"]) + "' from='" + html.EscapeString(to) + "' to='" + html.EscapeString(c.JID) + "'>" +
 				"<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" + st.Name + ">")
 		}
 	}

@@ -1,0 +1,305 @@
+package xmpp
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"encoding/xml"
+	"errors"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/websocket"
+	"intercom/signaling/xmpp/xmpptest"
+)
+
+// identity is a certificate of our own making for some names, and who trusts it.
+type identity struct {
+	server, client *tls.Config
+	certPEM        []byte
+	keyPEM         []byte
+}
+
+func newIdentity(t *testing.T, names ...string) identity {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
+	}
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.AddCert(cert)
+	return identity{
+		server:  &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12},
+		client:  &tls.Config{RootCAs: pool},
+		certPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		keyPEM:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}),
+	}
+}
+
+// write puts certificate and key into a folder and returns their paths.
+func (id identity) write(t *testing.T, dir string) (cert, key string) {
+	t.Helper()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, b := range map[string][]byte{cert: id.certPEM, key: id.keyPEM} {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+// listen serves srv on loopback and returns host:port. With direct, TLS comes first.
+func listen(t *testing.T, srv *xmpptest.Server, direct *tls.Config) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if direct != nil {
+				c = tls.Server(c, direct)
+			}
+			wg.Go(func() { srv.Serve(c) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+func TestTransports(t *testing.T) {
+	id := newIdentity(t, "chat.test", "127.0.0.1")
+	tests := []struct {
+		scheme string
+		serve  func(*testing.T, *xmpptest.Server) string
+	}{
+		{"tcp", func(t *testing.T, srv *xmpptest.Server) string { return listen(t, srv, nil) }},
+		{"tls", func(t *testing.T, srv *xmpptest.Server) string { return listen(t, srv, id.server) }},
+		{"starttls", func(t *testing.T, srv *xmpptest.Server) string {
+			srv.TLS = id.server
+			return listen(t, srv, nil)
+		}},
+		{"ws", func(t *testing.T, srv *xmpptest.Server) string {
+			s := httptest.NewServer(srv)
+			t.Cleanup(s.Close)
+			return s.Listener.Addr().String() + "/xmpp-websocket"
+		}},
+		{"wss", func(t *testing.T, srv *xmpptest.Server) string {
+			s := httptest.NewUnstartedServer(srv)
+			s.TLS = id.server.Clone()
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			return s.Listener.Addr().String()
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.scheme, func(t *testing.T) {
+			srv := newServer()
+			address := tt.scheme + "://" + tt.serve(t, srv)
+			a := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial, c.TLS = address, nil, id.client })
+			defer a.stop()
+			if got := a.wantUp().JID.String(); got != "2001-99@chat.test/door" {
+				t.Errorf("address: got %s", got)
+			}
+			// Longer than any buffer on the way, as a session description may be.
+			body := strings.Repeat("0123456789abcde\r\n", 4000)
+			long := `<message id="long" to="2001-99@chat.test" type="headline" xmlns="jabber:client"><sdp>` + body + `</sdp></message>`
+			if err := a.Send(t.Context(), []byte(long)); err != nil {
+				t.Fatal(err)
+			}
+			var got struct {
+				SDP string `xml:"sdp"`
+			}
+			if err := xml.NewTokenDecoder(a.wantMessage("long").TokenReader()).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.ReplaceAll(body, "\r\n", "\n"); got.SDP != want {
+				t.Errorf("got %d bytes back, want %d", len(got.SDP), len(want))
+			}
+			if err := a.Probe(t.Context()); err != nil {
+				t.Errorf("probe: %v", err)
+			}
+			srv.Session("2001-99").Close()
+			a.wantDown(address)
+			a.wantUp()
+		})
+	}
+}
+
+func TestUntrustedServers(t *testing.T) {
+	right, wrong := newIdentity(t, "chat.test"), newIdentity(t, "other.test", "127.0.0.1")
+	tests := []struct {
+		name, scheme string
+		server       identity
+		client       *tls.Config
+		step, want   string
+	}{
+		{"tls, unknown authority", "tls", right, nil, "connect", "certificate signed by unknown authority"},
+		{"starttls, unknown authority", "starttls", right, nil, "negotiate", "certificate signed by unknown authority"},
+		// The address is a number and of no matter: the server must be the JID's domain.
+		{"tls, another name", "tls", wrong, wrong.client, "connect", "not chat.test"},
+		{"starttls, another name", "starttls", wrong, wrong.client, "negotiate", "not chat.test"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newServer()
+			var direct *tls.Config
+			if tt.scheme == "tls" {
+				direct = tt.server.server
+			} else {
+				srv.TLS = tt.server.server
+			}
+			address := tt.scheme + "://" + listen(t, srv, direct)
+			r := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial, c.TLS = address, nil, tt.client })
+			defer r.stop()
+			err := r.wantReport(tt.want)
+			asLinkError(t, err, tt.step)
+			if !strings.Contains(err.Error(), address) {
+				t.Errorf("error %q does not name %s", err, address)
+			}
+		})
+	}
+}
+
+// Somebody between us and the server makes STARTTLS disappear: no password for them.
+func TestStartTLSIsNotOptional(t *testing.T) {
+	srv := newServer() // offers PLAIN on plain TCP
+	address := "starttls://" + listen(t, srv, nil)
+	r := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial = address, nil })
+	defer r.stop()
+	asLinkError(t, r.wantReport("negotiate "+address+": the server has no TLS for us"), "negotiate")
+}
+
+func TestConnectionRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "tls://" + l.Addr().String()
+	l.Close()
+	r := newRig(t, newServer(), func(_ *rig, c *Config) { c.Address, c.Dial = address, nil })
+	defer r.stop()
+	if got, want := r.wantReport("").Error(), "connect "+address+": connection refused"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNoWebSocketThere(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	defer s.Close()
+	address := "ws://" + s.Listener.Addr().String() + "/x"
+	r := newRig(t, newServer(), func(_ *rig, c *Config) { c.Address, c.Dial = address, nil })
+	defer r.stop()
+	asLinkError(t, r.wantReport("connect "+address+": "), "connect")
+}
+
+// RFC 7395, 3.3: every WebSocket message is one complete stanza, whatever its length.
+func TestOneStanzaPerWebSocketMessage(t *testing.T) {
+	messages := make(chan string, 50)
+	s := httptest.NewServer(websocket.Handler(func(c *websocket.Conn) {
+		opened := 0
+		for {
+			var m string
+			if websocket.Message.Receive(c, &m) != nil {
+				close(messages)
+				return
+			}
+			messages <- m
+			answer := ""
+			switch {
+			case strings.HasPrefix(m, "<open "):
+				features := "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>"
+				if opened++; opened == 2 {
+					features = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+				}
+				_ = websocket.Message.Send(c, "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' version='1.0' id='1' from='chat.test'/>")
+				answer = "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>" + features + "</stream:features>"
+			case strings.HasPrefix(m, "<auth "):
+				answer = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
+			case strings.HasPrefix(m, "<iq "):
+				_, rest, _ := strings.Cut(m, `id="`)
+				id, _, _ := strings.Cut(rest, `"`)
+				answer = "<iq xmlns='jabber:client' type='result' id='" + id + "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>2001-99@chat.test/door</jid></bind></iq>"
+			}
+			_ = websocket.Message.Send(c, answer)
+		}
+	}))
+	defer s.Close()
+	address := "ws://" + s.Listener.Addr().String() + "/x"
+	r := newRig(t, newServer(), func(_ *rig, c *Config) { c.Address, c.Dial = address, nil })
+	r.wantUp()
+	long := `<message id="long" to="2002-99@chat.test" xmlns="jabber:client"><sdp>` + strings.Repeat("x", 100_000) + `</sdp></message>`
+	if err := r.Send(t.Context(), []byte(long)); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	var all []string
+	for m := range messages {
+		all = append(all, m)
+		d := xml.NewDecoder(strings.NewReader(m))
+		if err := d.Decode(&struct{}{}); err != nil {
+			t.Errorf("message %.80q is no whole element: %v", m, err)
+		}
+		if d.InputOffset() != int64(len(m)) {
+			t.Errorf("message %.80q has more than one element", m)
+		}
+	}
+	if len(all) < 3 || all[len(all)-3] != long || !strings.HasPrefix(all[len(all)-1], "<close ") {
+		t.Errorf("got %d messages, want the long one and then the farewell last", len(all))
+	}
+}
+
+func TestServerGivesNoAddress(t *testing.T) {
+	srv := newServer()
+	srv.Features = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+	srv.Domain = "chat.test"
+	address := "tcp://" + listen(t, srv, nil)
+	r := newRig(t, srv, func(_ *rig, c *Config) {
+		c.Address, c.Dial = address, nil
+		c.JID = "2001-99@elsewhere.test" // the server greets as chat.test
+	})
+	defer r.stop()
+	var le *LinkError
+	if err := r.wantReport("negotiate"); !errors.As(err, &le) {
+		t.Errorf("got %T, want a LinkError", err)
+	}
+}
