@@ -1,0 +1,260 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"intercom/callcore"
+	"intercom/door"
+	"intercom/hw"
+	"intercom/internal/control"
+	"intercom/signaling"
+)
+
+// loop owns the door's state and the calls that belong to it.
+type loop struct {
+	*Station
+	state    door.State
+	sessions map[string]*callcore.Session // by the door's key of the call
+	keys     map[*callcore.Session]string
+	pending  []door.Input // of our own making, taken before anything else
+	wake     *time.Timer
+	peer     peer // who is in the call, for the status
+}
+
+// peer is what is known of the one who talks to the door.
+type peer struct {
+	device string
+	media  bool
+}
+
+// run takes one thing after the other until ctx ends.
+func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
+	l.wake = time.NewTimer(time.Hour)
+	l.wake.Stop()
+	defer l.wake.Stop()
+	l.show()
+	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
+	defer l.publish(control.Event{Type: control.Stopped, Text: "the station stops"})
+	l.drive(string(l.state.Shows))
+	events, opened := l.calls.Events(), l.guard.Events()
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				events = nil // calls end with ctx, or Run learns why they did
+				continue
+			}
+			l.callEvent(ctx, e)
+		case e := <-edges:
+			if e.Active {
+				l.take(ctx, door.Pressed{Button: e.Line})
+			}
+		case e, ok := <-opened:
+			if !ok {
+				opened = nil
+				continue
+			}
+			l.take(ctx, door.LockChanged{Lock: l.cfg.Door.Lock, Open: e.Open})
+		case in := <-l.asks:
+			l.take(ctx, in)
+		case <-l.faults:
+			l.take(ctx, door.Fault{Wrong: len(l.health.Wrong()) > 0})
+		case <-l.wake.C:
+			l.take(ctx, door.Wake{})
+		case <-ctx.Done():
+			return
+		}
+		l.show()
+	}
+}
+
+// take gives the door an input, carries out what comes of it, and goes on with the inputs
+// that the effects made.
+func (l *loop) take(ctx context.Context, in door.Input) {
+	l.pending = append(l.pending, in)
+	for len(l.pending) > 0 {
+		in, l.pending = l.pending[0], l.pending[1:]
+		now := time.Now()
+		state, effects, wake := l.state.Next(now, in)
+		l.state = state
+		for _, e := range effects {
+			l.carryOut(ctx, e)
+		}
+		if wake.IsZero() {
+			l.wake.Stop()
+		} else {
+			l.wake.Reset(time.Until(wake))
+		}
+	}
+}
+
+// callEvent translates what the call engine reports.
+func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
+	h := e.Header()
+	key := l.keys[h.Session]
+	switch e := e.(type) {
+	case callcore.Incoming:
+		key = h.Session.ID()
+		l.remember(key, h.Session)
+		l.peer = peer{device: h.Device}
+		l.take(ctx, door.Incoming{Call: key, User: h.User})
+	case callcore.Accepted:
+		if key == l.state.Call {
+			l.peer = peer{device: h.Device}
+		}
+		l.take(ctx, door.Answered{Call: key, User: h.User})
+	case callcore.Rejected:
+		l.take(ctx, door.Declined{Call: key, User: h.User})
+	case callcore.MediaStarted:
+		if key == l.state.Call {
+			l.peer.media = true
+		}
+		l.take(ctx, door.MediaStarted{Call: key, User: h.User})
+	case callcore.Updated:
+		l.take(ctx, door.Asked{Call: key, User: h.User, Command: e.Info[infoCommand], Live: e.Live, NotLive: e.NotLive})
+	case callcore.Invalid:
+		l.invalid(ctx, e)
+	case callcore.Closed:
+		l.take(ctx, door.Ended{Call: key, NotAnswered: e.Reason == callcore.ReasonNotAnswered, Reason: e.Reason.String()})
+		delete(l.sessions, key)
+		delete(l.keys, h.Session)
+	case callcore.LinkChanged:
+		l.linkChanged(ctx, e)
+	case callcore.MediaFailed:
+		l.log.Warn("a track does not work", "user", h.User, "codec", e.Codec, "cause", e.Err)
+	case callcore.SendFailed:
+		l.log.Warn("a signal was not sent", "user", h.User, "signal", e.Kind, "cause", e.Err)
+	}
+}
+
+// infoCommand is the key of the user info that asks the door to do something.
+const infoCommand = "command"
+
+// invalid looks for requests among the signals that belong to no live call: somebody who
+// tries to open from outside must show up in the journal.
+func (l *loop) invalid(ctx context.Context, e callcore.Invalid) {
+	s := e.Signal
+	if s == nil || s.Kind != signaling.Update || s.Info[infoCommand] == "" {
+		return
+	}
+	l.take(ctx, door.Asked{User: s.Peer, Command: s.Info[infoCommand], NotLive: e.Err.Error()})
+}
+
+func (l *loop) linkChanged(ctx context.Context, e callcore.LinkChanged) {
+	ev := control.Event{Type: control.LinkUp, Text: "the chat server is reached"}
+	if !e.Up {
+		ev = control.Event{Type: control.LinkDown, Text: "the chat server is not reached"}
+		if e.Err != nil {
+			ev.Reason = e.Err.Error()
+			ev.Text += ": " + ev.Reason
+		}
+	}
+	l.publish(ev)
+	l.mu.Lock()
+	l.status.Link = control.Link{Up: e.Up, Since: time.Now(), Reason: ev.Reason}
+	l.mu.Unlock()
+	l.take(ctx, door.LinkChanged{Up: e.Up})
+}
+
+func (l *loop) remember(key string, s *callcore.Session) {
+	l.sessions[key] = s
+	l.keys[s] = key
+}
+
+// carryOut does what the door decided.
+func (l *loop) carryOut(ctx context.Context, e door.Effect) {
+	switch e := e.(type) {
+	case door.Ring:
+		l.ring(ctx, e)
+	case door.Answer:
+		l.inSession(e.Call, "answer", func(s *callcore.Session) error { return s.Accept(ctx, nil) })
+	case door.Decline:
+		l.inSession(e.Call, "decline", func(s *callcore.Session) error {
+			return s.Reject(ctx, map[string]string{"reason": e.Reason})
+		})
+	case door.HangUp:
+		l.inSession(e.Call, "hang up", func(s *callcore.Session) error {
+			return s.HangUp(ctx, map[string]string{"reason": e.Reason})
+		})
+	case door.Tell:
+		if s := l.sessions[e.Call]; s != nil {
+			if err := s.Update(ctx, e.Info, e.User); err != nil {
+				l.log.Warn("the resident could not be told", "user", e.User, "cause", err)
+			}
+		}
+	case door.Open:
+		if err := l.guard.Open(ctx, 0); err != nil {
+			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
+		}
+	case door.Light:
+		l.drive(string(e.Show))
+	case door.Note:
+		l.note(e)
+	}
+}
+
+func (l *loop) ring(ctx context.Context, e door.Ring) {
+	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video})
+	if err == nil {
+		l.remember(e.Call, s)
+		err = s.Call(ctx, map[string]string{"door": l.cfg.Door.Lock})
+	}
+	if err != nil {
+		l.log.Error("the residents cannot be called", "cause", err)
+		l.pending = append(l.pending, door.Ended{Call: e.Call, Reason: err.Error()})
+	}
+}
+
+// inSession does something in a call that the door believes in; if that fails the call is
+// over for the door.
+func (l *loop) inSession(key, what string, do func(*callcore.Session) error) {
+	s := l.sessions[key]
+	err := callcore.ErrClosed
+	if s != nil {
+		err = do(s)
+	}
+	if err != nil {
+		if !errors.Is(err, callcore.ErrClosed) {
+			l.log.Warn("cannot "+what, "call", key, "cause", err)
+		}
+		l.pending = append(l.pending, door.Ended{Call: key, Reason: err.Error()})
+	}
+}
+
+// drive sets the light's line: lit while the door is in use.
+func (l *loop) drive(show string) {
+	lit := show == string(door.LightCalling) || show == string(door.LightTalking) || show == string(door.LightOpened)
+	err := l.light.Set(lit)
+	l.Station.health.Report("light", err)
+}
+
+// note publishes what the door has to tell.
+func (l *loop) note(n door.Note) {
+	call := n.Call
+	if s := l.sessions[call]; s != nil {
+		call = s.ID()
+	}
+	l.publish(control.Event{Type: string(n.Type), Call: call, User: int64(n.User), Name: n.Name, Reason: n.Reason, Text: n.Text})
+}
+
+// show makes what the loop knows visible to Status.
+func (l *loop) show() {
+	st := l.state
+	var call *control.Call
+	if s := l.sessions[st.Call]; s != nil && st.Call != "" {
+		call = &control.Call{ID: s.ID(), Incoming: st.Incoming, User: int64(st.User), Since: st.Since}
+		if st.Phase == door.Talking {
+			call.Device, call.Media = l.peer.device, l.peer.media
+			call.Codec = sentVideo(s, st.User)
+		}
+	}
+	state := st.Phase.String()
+	if st.Phase == door.Talking && st.Incoming && !l.peer.media {
+		state = "incoming"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.State, l.status.Light, l.status.Call = state, string(st.Shows), call
+}

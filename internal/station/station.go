@@ -1,0 +1,316 @@
+// Package station puts one door together: it runs the parts (chat, calls, camera, sound,
+// lines, the lock's guard), turns what they report into inputs of door's table, and
+// carries its effects out. It decides nothing itself, and it opens no device: cmd/intercom
+// picks those.
+//
+// All goroutines live inside Station.Run: one for each part, one that reads the inputs, one that
+// writes the journal, and the loop that alone owns the door's state.
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pion/transport/v4"
+
+	"intercom/callcore"
+	"intercom/capture"
+	"intercom/capture/audio"
+	"intercom/capture/video"
+	"intercom/door"
+	"intercom/hw"
+	"intercom/hw/relay"
+	"intercom/internal/control"
+	"intercom/internal/health"
+	"intercom/internal/journal"
+	"intercom/signaling"
+)
+
+// Chat is the connection to the chat server, kept up by Run until ctx ends.
+type Chat interface {
+	signaling.Channel
+	Run(ctx context.Context) error
+}
+
+// Config is what a station is made of. Everything must be there unless it says otherwise.
+type Config struct {
+	Version string
+	Door    door.Config
+	// Buttons has a line for each of the door's buttons, and what it is called on a page.
+	Buttons []Button
+	Lines   hw.Lines
+	Light   hw.Line // lit while the door is in use
+	// Lock is the lock's line and times. Its Lines, Logger and Report are set by New.
+	Lock relay.Config
+
+	// NewChat makes the connection; report is told what is wrong with it, and nil when it
+	// is up.
+	NewChat func(report func(error)) (Chat, error)
+	ICE     callcore.ICE
+	Timers  callcore.Timers
+	Net     transport.Net // for media; nil: the host's
+
+	Camera   capture.Camera
+	Format   capture.Format
+	BitRate  int             // of the picture, bits a second, at most
+	Codecs   []capture.Codec // of the picture, best first; each has an encoder
+	Encoders map[capture.Codec]capture.NewEncoder
+
+	Duplex          capture.Duplex
+	NewSoundEncoder func() (capture.SoundEncoder, error)
+	NewSoundDecoder func() (capture.SoundDecoder, error)
+	// Speaker measures what the loudspeaker plays; nil if nothing can.
+	Speaker func() (on bool, dbfs, hz float64)
+
+	// Press presses and releases a button's line for `intercom press` and the page; nil:
+	// the press is taken as if the line had reported it.
+	Press   func(name string) error
+	Journal *journal.Journal // nil: none is kept
+	Logger  *slog.Logger     // nil: nothing is logged
+}
+
+// Button is a button's wiring and label.
+type Button struct {
+	Label string
+	Line  hw.Line // its name is the button's
+}
+
+// settle is how long something must be wrong before it is called so: what repairs itself
+// at once alarms nobody.
+const settle = 2 * time.Second
+
+// Station is one door. Its methods may be called from any goroutine.
+type Station struct {
+	cfg    Config
+	log    *slog.Logger
+	chat   Chat
+	calls  *callcore.Client
+	video  *video.Source
+	sound  *audio.Source
+	guard  *relay.Guard
+	inputs hw.Inputs
+	light  hw.Output
+
+	hub     control.Hub
+	health  *health.Registry
+	journal chan control.Event
+	asks    chan door.Input // from outside: the loop takes them
+	faults  chan struct{}   // the list of what is wrong has changed
+	done    chan struct{}   // closed when Run has returned
+
+	mu     sync.Mutex // guards what the loop shows of itself
+	status control.Status
+}
+
+// New takes the lines, but for the lock's, which its guard takes at the safe level when
+// Run begins, and makes the parts. It starts nothing.
+func New(cfg Config) (*Station, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Station{
+		cfg: cfg, log: cfg.Logger,
+		journal: make(chan control.Event, 256),
+		asks:    make(chan door.Input),
+		faults:  make(chan struct{}, 1),
+		done:    make(chan struct{}),
+	}
+	s.health = health.New(settle, s.healthChanged)
+	if err := s.takeLines(); err != nil {
+		s.releaseLines()
+		return nil, err
+	}
+	if err := s.makeParts(); err != nil {
+		s.releaseLines()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Station) takeLines() error {
+	var err error
+	if s.light, err = s.cfg.Lines.Output(s.cfg.Light, false); err != nil {
+		return fmt.Errorf("take the light: %w", err)
+	}
+	lines := make([]hw.Line, len(s.cfg.Buttons))
+	for i, b := range s.cfg.Buttons {
+		lines[i] = b.Line
+	}
+	if s.inputs, err = s.cfg.Lines.Inputs(lines...); err != nil {
+		return fmt.Errorf("take the buttons: %w", err)
+	}
+	return nil
+}
+
+func (s *Station) makeParts() error {
+	lock := s.cfg.Lock
+	lock.Lines, lock.Logger, lock.Report = s.cfg.Lines, s.log, s.report("lock")
+	var err error
+	if s.guard, err = relay.New(lock); err != nil {
+		return err
+	}
+	s.video, err = video.New(video.Config{
+		Camera: s.cfg.Camera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
+		Logger: s.log, Report: s.report("camera"),
+	})
+	if err != nil {
+		return err
+	}
+	s.sound, err = audio.New(audio.Config{
+		Duplex: s.cfg.Duplex, NewEncoder: s.cfg.NewSoundEncoder, NewDecoder: s.cfg.NewSoundDecoder,
+		Logger: s.log, Report: s.report("sound"),
+	})
+	if err != nil {
+		return err
+	}
+	if s.chat, err = s.cfg.NewChat(s.report("chat")); err != nil {
+		return err
+	}
+	s.calls, err = callcore.New(callcore.Config{
+		Channel: s.chat, Media: media{s}, ICE: s.cfg.ICE, Timers: s.cfg.Timers, Net: s.cfg.Net, Logger: s.log,
+	})
+	return err
+}
+
+// releaseLines gives back what New took; the lock's line is its guard's.
+func (s *Station) releaseLines() {
+	if s.inputs != nil {
+		s.inputs.Close()
+	}
+	if s.light != nil {
+		s.light.Close()
+	}
+}
+
+// report returns the function by which a part says how it is.
+func (s *Station) report(part string) func(error) {
+	return func(err error) { s.health.Report(part, err) }
+}
+
+// Run runs the station until ctx ends, which is not an error. A part that ends before is:
+// each of them repairs itself for as long as it can.
+func (s *Station) Run(ctx context.Context) error {
+	defer close(s.done)
+	defer s.releaseLines()
+	state, err := door.New(s.cfg.Door)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	part := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			err := run(ctx)
+			if ctx.Err() == nil {
+				cancel(fmt.Errorf("%s ended: %w", name, errors.Join(err, errEnded)))
+			}
+		})
+	}
+	edges := make(chan hw.Edge)
+	part("lock guard", s.guard.Run)
+	part("camera", s.video.Run)
+	part("sound", s.sound.Run)
+	part("chat", s.chat.Run)
+	part("calls", s.calls.Run)
+	part("buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
+	part("journal", s.writeJournal)
+	l := &loop{Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{}}
+	l.run(ctx, edges)
+	parts.Wait()
+	s.health.Close()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// errEnded is why Run returns although nobody asked it to.
+var errEnded = errors.New("it is not expected to end by itself")
+
+// readButtons hands edges to the loop. A reader that fails is tried again: the other
+// parts of the door still work.
+func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
+	for {
+		e, err := s.inputs.Next(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.health.Report("buttons", err)
+		if err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+			continue
+		}
+		select {
+		case edges <- e:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// writeJournal writes what was published: the disk may be slow, the door may not. What is
+// still waiting when ctx ends is written, too.
+func (s *Station) writeJournal(ctx context.Context) error {
+	for {
+		select {
+		case e := <-s.journal:
+			s.append(e)
+		case <-ctx.Done():
+			for {
+				select {
+				case e := <-s.journal:
+					s.append(e)
+				default:
+					return ctx.Err()
+				}
+			}
+		}
+	}
+}
+
+func (s *Station) append(e control.Event) {
+	if s.cfg.Journal != nil {
+		s.health.Report("journal", s.cfg.Journal.Append(e))
+	}
+}
+
+// publish tells everybody who listens what happened.
+func (s *Station) publish(e control.Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	s.hub.Publish(e)
+	s.log.Info(e.Text, "event", e.Type)
+	select {
+	case s.journal <- e:
+	default:
+		s.health.Report("journal", errors.New("the disk is too slow: an event was not written"))
+	}
+}
+
+// healthChanged is called by the registry, from the goroutine of a part or of a timer.
+func (s *Station) healthChanged(c health.Condition, wrong bool) {
+	e := control.Event{Type: control.HealthChanged, Name: c.Name, Text: c.Name + " is well again"}
+	if wrong {
+		e.Reason, e.Text = c.Text, c.Name+": "+c.Text
+	}
+	e.Time = time.Now()
+	s.hub.Publish(e)
+	s.log.Warn(e.Text, "event", e.Type)
+	// Not publish: it may report, which a call by the registry must not.
+	select {
+	case s.journal <- e:
+	default:
+	}
+	select {
+	case s.faults <- struct{}{}:
+	default:
+	}
+}

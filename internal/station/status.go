@@ -1,0 +1,107 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"intercom/callcore"
+	"intercom/door"
+	"intercom/internal/control"
+	"intercom/signaling"
+)
+
+var _ control.Station = (*Station)(nil)
+
+// errStopping is told to who asks a station that is not running, or no longer.
+var errStopping = errors.New("the station is not running")
+
+// Press presses and releases a button.
+func (s *Station) Press(ctx context.Context, name string) error {
+	i := slices.IndexFunc(s.cfg.Door.Buttons, func(b door.Button) bool { return b.Name == name })
+	if i < 0 {
+		names := make([]string, len(s.cfg.Door.Buttons))
+		for i, b := range s.cfg.Door.Buttons {
+			names[i] = b.Name
+		}
+		return fmt.Errorf("there is no button %q; there are: %s", name, strings.Join(names, ", "))
+	}
+	if s.cfg.Press != nil {
+		return s.cfg.Press(name)
+	}
+	return s.ask(ctx, door.Pressed{Button: name})
+}
+
+// HangUp ends the call, if there is one.
+func (s *Station) HangUp(ctx context.Context) error {
+	i := slices.IndexFunc(s.cfg.Door.Buttons, func(b door.Button) bool { return b.HangUp })
+	if i < 0 {
+		return errors.New("this door has no hang-up button")
+	}
+	return s.Press(ctx, s.cfg.Door.Buttons[i].Name)
+}
+
+func (s *Station) ask(ctx context.Context, in door.Input) error {
+	select {
+	case s.asks <- in:
+		return nil
+	case <-s.done:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Watch calls f with each event from now on.
+func (s *Station) Watch(ctx context.Context, f func(control.Event) error) error {
+	return s.hub.Watch(ctx, 0, f)
+}
+
+// Recent returns the last events, oldest first.
+func (s *Station) Recent() []control.Event { return s.hub.Recent() }
+
+// Status returns the state as of now.
+func (s *Station) Status() control.Status {
+	s.mu.Lock()
+	st := s.status
+	s.mu.Unlock()
+	st.Time, st.Version = time.Now(), s.cfg.Version
+	for i, b := range s.cfg.Buttons {
+		if !s.cfg.Door.Buttons[i].HangUp {
+			st.Buttons = append(st.Buttons, control.Button{Name: b.Line.Name, Label: b.Label})
+		}
+	}
+	st.Locks = []control.Lock{{Name: s.cfg.Door.Lock, Open: s.guard.State().Open}}
+	for _, r := range s.cfg.Door.Residents {
+		st.Residents = append(st.Residents, control.Resident{ID: int64(r.ID), Name: r.Name})
+	}
+	st.Camera = s.video.On()
+	st.Speaker.DBFS = silence
+	if s.cfg.Speaker != nil && s.sound.On() {
+		st.Speaker.On, st.Speaker.DBFS, st.Speaker.Frequency = s.cfg.Speaker()
+	}
+	st.Health = []control.Condition{}
+	for _, c := range s.health.Wrong() {
+		st.Health = append(st.Health, control.Condition{Name: c.Name, Text: c.Text, Since: c.Since})
+		if c.Name == "chat" && !st.Link.Up {
+			st.Link.Reason = c.Text
+		}
+	}
+	return st
+}
+
+// silence is the level of a loudspeaker that is off, in dBFS.
+const silence = -100
+
+// sentVideo returns the coding of the picture that a user gets.
+func sentVideo(s *callcore.Session, u signaling.UserID) string {
+	for _, st := range s.Stats() {
+		if st.User == u {
+			return string(st.Video.Codec)
+		}
+	}
+	return ""
+}
