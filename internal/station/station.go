@@ -218,11 +218,16 @@ func (s *Station) Run(ctx context.Context) error {
 	part("chat", s.chat.Run)
 	part("calls", s.calls.Run)
 	part("buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
-	part("journal", s.writeJournal)
+	// The journal is the last to end: it takes down that the others did.
+	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
+	var writer sync.WaitGroup
+	writer.Go(func() { s.writeJournal(jctx) })
 	l := &loop{Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{}}
 	l.run(ctx, edges)
 	parts.Wait()
 	s.health.Close()
+	closeJournal()
+	writer.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -257,7 +262,7 @@ func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
 
 // writeJournal writes what was published: the disk may be slow, the door may not. What is
 // still waiting when ctx ends is written, too.
-func (s *Station) writeJournal(ctx context.Context) error {
+func (s *Station) writeJournal(ctx context.Context) {
 	for {
 		select {
 		case e := <-s.journal:
@@ -268,7 +273,7 @@ func (s *Station) writeJournal(ctx context.Context) error {
 				case e := <-s.journal:
 					s.append(e)
 				default:
-					return ctx.Err()
+					return
 				}
 			}
 		}

@@ -1,0 +1,61 @@
+# The commands of this project. `make help` lists them; CI calls nothing else.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOFLAGS_BUILD := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+GOTEST := go test -race -timeout 300s
+SYSROOT := $(CURDIR)/build/sysroot/arm64/usr
+
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: ## a door and a resident's phone on one page, on this machine, without an account
+	@scripts/setup.sh demo
+	@mkdir -p build
+	@go build -ldflags '-X main.version=$(VERSION)' -o build/intercom ./cmd/intercom
+	@build/intercom demo $(ARGS)
+
+test: ## vet, unit tests with the race detector, and the main calls in a real browser
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint
+	@set -o pipefail; $(GOTEST) -json ./... | go run ./internal/cmd/skips
+	@set -o pipefail; go test -tags e2e -timeout 300s -json -run '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+
+# What make test runs of the end-to-end suite; make e2e runs all the others.
+MAIN_CALLS := ^(TestAnswered|TestDeclined|TestUnlock)$$
+
+e2e: ## the rest of the calls in a real browser, and the table of times
+	@scripts/setup.sh test
+	@set -o pipefail; go test -tags e2e -timeout 600s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+
+lint: ## gofmt, vet with and without cgo, go.mod tidy
+	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+	@go vet ./...
+	@go vet -tags e2e ./lab/...
+	@CGO_ENABLED=0 go build ./...
+	@CGO_ENABLED=0 go vet ./...
+	@go mod tidy -diff
+
+build: build-amd64 build-arm64 ## the program for amd64 and arm64, in build/
+
+build-amd64:
+	@scripts/setup.sh build
+	GOARCH=amd64 CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -o build/intercom-amd64 ./cmd/intercom
+
+build-arm64:
+	@scripts/setup.sh cross
+	GOARCH=arm64 CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ \
+	CGO_CFLAGS='-O2 -I$(SYSROOT)/include' CGO_CXXFLAGS='-O2 -I$(SYSROOT)/include' CGO_LDFLAGS='-L$(SYSROOT)/lib/aarch64-linux-gnu' \
+	go build $(GOFLAGS_BUILD) -o build/intercom-arm64 ./cmd/intercom
+
+FUZZTIME := 20s
+fuzz: ## every fuzz target for FUZZTIME (20s) each
+	@go list ./... | while read -r p; do \
+	  for f in $$(go test -list '^Fuzz' "$$p" 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done; done
+
+clean: ## remove what was built
+	rm -rf build lab/out
+
+.PHONY: help demo test e2e lint build build-amd64 build-arm64 fuzz clean

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"intercom/capture"
+	"intercom/internal/conf"
+)
+
+// reference is the commented configuration with every default; a test holds it against
+// defaults.
+//
+//go:embed intercom.toml
+var reference []byte
+
+// config is intercom.toml.
+type config struct {
+	Account struct {
+		ApplicationID int64       `toml:"application_id"`
+		AuthKey       string      `toml:"auth_key"`
+		AuthSecret    conf.Secret `toml:"auth_secret"`
+		AccountKey    conf.Secret `toml:"account_key"`
+		Login         string      `toml:"login"`
+		Password      conf.Secret `toml:"password"`
+		UserID        int64       `toml:"user_id"`
+		ChatPassword  string      `toml:"chat_password"`
+	} `toml:"account"`
+	Server struct {
+		API            string `toml:"api"`
+		ChatDomain     string `toml:"chat_domain"`
+		Chat           string `toml:"chat"`
+		AllowPlaintext bool   `toml:"allow_plaintext"`
+	} `toml:"server"`
+	ICE struct {
+		Policy string      `toml:"policy"`
+		Server []iceServer `toml:"server"`
+	} `toml:"ice"`
+	Camera struct {
+		Source  string          `toml:"source"`
+		Width   int             `toml:"width"`
+		Height  int             `toml:"height"`
+		FPS     int             `toml:"fps"`
+		BitRate int             `toml:"bit_rate"`
+		Codecs  []capture.Codec `toml:"codecs"`
+	} `toml:"camera"`
+	Sound struct {
+		Microphone  string  `toml:"microphone"`
+		Tone        float64 `toml:"tone"`
+		Loudspeaker string  `toml:"loudspeaker"`
+	} `toml:"sound"`
+	Call struct {
+		Ring    conf.Duration `toml:"ring"`
+		Dialing conf.Duration `toml:"dialing"`
+		Longest conf.Duration `toml:"longest"`
+	} `toml:"call"`
+	Button []button `toml:"button"`
+	HangUp struct {
+		Name string `toml:"name"`
+	} `toml:"hang_up"`
+	Light struct {
+		Name string `toml:"name"`
+	} `toml:"light"`
+	Lock struct {
+		Name    string        `toml:"name"`
+		Open    conf.Duration `toml:"open"`
+		Longest conf.Duration `toml:"longest"`
+		Pause   conf.Duration `toml:"pause"`
+	} `toml:"lock"`
+	Resident []resident `toml:"resident"`
+	Control  struct {
+		Socket string `toml:"socket"`
+	} `toml:"control"`
+	Journal struct {
+		File string `toml:"file"`
+		Size int64  `toml:"size"`
+	} `toml:"journal"`
+	Log struct {
+		Level slog.Level `toml:"level"`
+	} `toml:"log"`
+
+	file *conf.File // for errors that name a line; nil: nothing was read
+}
+
+type iceServer struct {
+	URLs       []string    `toml:"urls"`
+	Username   string      `toml:"username"`
+	Credential conf.Secret `toml:"credential"`
+}
+
+type button struct {
+	Name      string   `toml:"name"`
+	Label     string   `toml:"label"`
+	Residents []string `toml:"residents"`
+}
+
+type resident struct {
+	ID      int64  `toml:"id"`
+	Name    string `toml:"name"`
+	MayOpen bool   `toml:"may_open"`
+	MayCall bool   `toml:"may_call"`
+}
+
+// defaults is what a configuration file changes. It has neither residents nor buttons:
+// those are nobody's default.
+func defaults() *config {
+	c := &config{}
+	c.Account.AuthSecret, c.Account.Password = "credential:auth_secret", "credential:password"
+	c.Account.Login, c.Account.ChatPassword = "door", "token"
+	c.Server.API, c.Server.ChatDomain, c.Server.Chat = "https://api.quickblox.com", "chat.quickblox.com", "tls://chat.quickblox.com:5223"
+	c.ICE.Policy = "all"
+	c.Camera.Source, c.Camera.Width, c.Camera.Height, c.Camera.FPS, c.Camera.BitRate = "synthetic", 640, 480, 20, 1_200_000
+	c.Camera.Codecs = []capture.Codec{"H264", "VP8"}
+	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
+	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
+	c.HangUp.Name, c.Light.Name = "hang-up", "status"
+	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
+	c.Journal.Size = 10
+	return c
+}
+
+func seconds(n int) conf.Duration { return conf.Duration(time.Duration(n) * time.Second) }
+
+// loadConfig reads a file on top of a configuration and checks the result. An empty path
+// only checks. Its errors exit with exitConfig.
+func loadConfig(path string, c *config) error {
+	if path != "" {
+		file, err := conf.Load(path, c)
+		if err != nil {
+			return exitError{exitConfig, err}
+		}
+		c.file = file
+	}
+	if err := c.check(); err != nil {
+		return exitError{exitConfig, err}
+	}
+	return nil
+}
+
+// wrong is an error about the value of a key.
+func (c *config) wrong(key, format string, args ...any) error {
+	if c.file != nil {
+		return c.file.Errorf(key, format, args...)
+	}
+	return fmt.Errorf(key+": "+format, args...)
+}
+
+// check refuses what cannot work. It opens nothing but the files that secrets name.
+func (c *config) check() error {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkMedia, c.checkTimes, c.checkDoor} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *config) checkAccount() error {
+	a := &c.Account
+	secrets := map[string]*conf.Secret{"account.password": &a.Password}
+	if c.Server.API == "" {
+		if a.UserID <= 0 {
+			return c.wrong("account.user_id", "is needed when server.api is empty: the door's user id")
+		}
+		if a.ChatPassword != "password" {
+			return c.wrong("account.chat_password", `must be "password" when server.api is empty: there is no token`)
+		}
+	} else {
+		secrets["account.auth_secret"] = &a.AuthSecret
+		if a.AccountKey != "" {
+			secrets["account.account_key"] = &a.AccountKey
+		}
+		if a.AuthKey == "" {
+			return c.wrong("account.auth_key", "is missing; it is on the application's page at QuickBlox")
+		}
+		if a.Login == "" {
+			return c.wrong("account.login", "is missing: the login of the door's own user")
+		}
+	}
+	if a.ApplicationID <= 0 {
+		return c.wrong("account.application_id", "is missing; it is on the application's page at QuickBlox")
+	}
+	if a.ChatPassword != "token" && a.ChatPassword != "password" {
+		return c.wrong("account.chat_password", `%q is neither "token" nor "password"`, a.ChatPassword)
+	}
+	for i := range c.ICE.Server {
+		if s := &c.ICE.Server[i]; s.Credential != "" {
+			secrets[fmt.Sprintf("ice.server.%d.credential", i)] = &s.Credential
+		}
+	}
+	for _, key := range sorted(secrets) {
+		v, err := secrets[key].Resolve()
+		if err != nil {
+			return c.wrong(key, "%v", err)
+		}
+		*secrets[key] = v
+	}
+	return nil
+}
+
+// sorted returns the keys in order, so that the same error is always the first.
+func sorted(m map[string]*conf.Secret) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (c *config) checkServers() error {
+	s := c.Server
+	if s.ChatDomain == "" {
+		return c.wrong("server.chat_domain", "is missing: what stands behind the @ of a user's address")
+	}
+	if s.API != "" {
+		u, err := url.Parse(s.API)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return c.wrong("server.api", "%q is not an address like https://api.quickblox.com", s.API)
+		}
+	}
+	if c.ICE.Policy != "all" && c.ICE.Policy != "relay" {
+		return c.wrong("ice.policy", `%q is neither "all" nor "relay"`, c.ICE.Policy)
+	}
+	return nil
+}
+
+func (c *config) checkMedia() error {
+	m := &c.Camera
+	for i, codec := range m.Codecs {
+		switch codec {
+		case "H264", capture.H264:
+			m.Codecs[i] = capture.H264
+		case "VP8", capture.VP8:
+			m.Codecs[i] = capture.VP8
+		default:
+			return c.wrong("camera.codecs", `%q is neither "H264" nor "VP8"`, string(codec))
+		}
+		if slices.Contains(m.Codecs[:i], m.Codecs[i]) {
+			return c.wrong("camera.codecs", "%q is listed twice", string(codec))
+		}
+	}
+	if len(m.Codecs) == 0 {
+		return c.wrong("camera.codecs", `is empty; list "H264", "VP8" or both`)
+	}
+	for _, v := range []struct {
+		key              string
+		got, least, most int
+	}{
+		{"camera.width", m.Width, 160, 1280}, {"camera.height", m.Height, 120, 720},
+		{"camera.fps", m.FPS, 1, 30}, {"camera.bit_rate", m.BitRate, 50_000, 10_000_000},
+	} {
+		if v.got < v.least || v.got > v.most {
+			return c.wrong(v.key, "%d is outside %d to %d", v.got, v.least, v.most)
+		}
+	}
+	if c.Sound.Loudspeaker != "synthetic" {
+		return c.wrong("sound.loudspeaker", `%q is not known; this version has "synthetic" only`, c.Sound.Loudspeaker)
+	}
+	return nil
+}
+
+func (c *config) checkTimes() error {
+	for _, v := range []struct {
+		key         string
+		got         conf.Duration
+		least, most time.Duration
+	}{
+		{"call.ring", c.Call.Ring, time.Second, 10 * time.Minute},
+		{"call.dialing", c.Call.Dialing, time.Second, time.Minute},
+		{"call.longest", c.Call.Longest, 10 * time.Second, 24 * time.Hour},
+		{"lock.open", c.Lock.Open, 100 * time.Millisecond, time.Duration(c.Lock.Longest)},
+		{"lock.longest", c.Lock.Longest, 100 * time.Millisecond, 5 * time.Minute},
+		{"lock.pause", c.Lock.Pause, 100 * time.Millisecond, time.Hour},
+	} {
+		if d := time.Duration(v.got); d < v.least || d > v.most {
+			return c.wrong(v.key, "%v is outside %v to %v", d, v.least, v.most)
+		}
+	}
+	if c.Journal.Size < 1 || c.Journal.Size > 10_000 {
+		return c.wrong("journal.size", "%d MB is outside 1 to 10000", c.Journal.Size)
+	}
+	return nil
+}
+
+func (c *config) checkDoor() error {
+	if len(c.Button) == 0 {
+		return c.wrong("button", "there is none: add a [[button]] with a name and residents")
+	}
+	lines := map[string]string{c.Light.Name: "light", c.Lock.Name: "lock"}
+	if len(lines) < 2 || c.Light.Name == "" || c.Lock.Name == "" {
+		return c.wrong("lock.name", "light and lock need names of their own")
+	}
+	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
+		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
+	}
+	lines[c.HangUp.Name] = "hang-up button"
+	names := map[string]bool{}
+	for i, r := range c.Resident {
+		key := fmt.Sprintf("resident.%d.", i)
+		if r.Name == "" || names[r.Name] {
+			return c.wrong(key+"name", "%q is empty or another resident's", r.Name)
+		}
+		names[r.Name] = true
+		if r.ID <= 0 {
+			return c.wrong(key+"id", "%d is not a user id; QuickBlox shows it beside the user", r.ID)
+		}
+		if j := slices.IndexFunc(c.Resident[:i], func(o resident) bool { return o.ID == r.ID }); j >= 0 {
+			return c.wrong(key+"id", "%d is the id of %s already", r.ID, c.Resident[j].Name)
+		}
+	}
+	for i, b := range c.Button {
+		key := fmt.Sprintf("button.%d.", i)
+		if other, taken := lines[b.Name]; taken || b.Name == "" {
+			return c.wrong(key+"name", "%q is the name of the %s, or empty", b.Name, other)
+		}
+		lines[b.Name] = "button"
+		if len(b.Residents) == 0 {
+			return c.wrong(key+"residents", "are missing: the button would call nobody")
+		}
+		for j, r := range b.Residents {
+			if !names[r] {
+				return c.wrong(key+"residents", "%q is not the name of a [[resident]]", r)
+			}
+			if slices.Contains(b.Residents[:j], r) {
+				return c.wrong(key+"residents", "%q is listed twice", r)
+			}
+		}
+	}
+	return nil
+}
+
+func runConfig(_ context.Context, in invocation) error {
+	args, err := in.parse("config", 0, 1, nil)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		_, err := in.stdout.Write(reference)
+		return err
+	}
+	if err := loadConfig(args[0], defaults()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(in.stdout, "%s: ok\n", args[0])
+	return err
+}

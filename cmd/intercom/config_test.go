@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"intercom/internal/conf"
+)
+
+// TestReference holds the commented file against the defaults: what it says is what one gets.
+func TestReference(t *testing.T) {
+	var got config
+	if _, err := conf.Parse("intercom.toml", reference, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Button) == 0 || len(got.Resident) == 0 {
+		t.Error("the reference shows no button or no resident")
+	}
+	got.Button, got.Resident = nil, nil
+	if want := defaults(); !reflect.DeepEqual(&got, want) {
+		t.Errorf("the reference says\n%+v\nand the defaults are\n%+v", got, *want)
+	}
+	// Every key of the struct is in the file, at least in a comment.
+	var missing []string
+	keys(reflect.TypeFor[config](), func(key string) {
+		if !bytes.Contains(reference, []byte(key+" = ")) {
+			missing = append(missing, key)
+		}
+	})
+	if len(missing) > 0 {
+		t.Errorf("the reference does not mention %q", missing)
+	}
+}
+
+// keys calls f with the name of each value in a configuration struct.
+func keys(t reflect.Type, f func(string)) {
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag.Get("toml")
+		if tag == "" {
+			continue
+		}
+		ft := t.Field(i).Type
+		if ft.Kind() == reflect.Slice {
+			ft = ft.Elem()
+		}
+		if ft.Kind() == reflect.Struct {
+			keys(ft, f)
+			continue
+		}
+		f(tag)
+	}
+}
+
+// write writes a configuration file that is right but for what is appended to it.
+func write(t *testing.T, extra string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "intercom.toml")
+	const good = `[account]
+application_id = 1
+auth_key = "k"
+auth_secret = "s"
+password = "p"
+
+[[button]]
+name = "call"
+residents = ["Anna"]
+
+[[resident]]
+id = 7
+name = "Anna"
+`
+	if err := os.WriteFile(path, []byte(good+extra), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestConfigErrors(t *testing.T) {
+	// Line 14 is the first that a case adds.
+	for extra, want := range map[string]string{
+		"[camera]\nfsp = 3":                             `:15: unknown key "fsp" in [camera]; did you mean "fps"?`,
+		"[camera]\nfps = 0":                             ":15: camera.fps: 0 is outside 1 to 30",
+		"[camera]\ncodecs = ['H265']":                   `:15: camera.codecs: "H265" is neither`,
+		"[camera]\ncodecs = ['VP8', 'VP8']":             `:15: camera.codecs: "VP8" is listed twice`,
+		"[camera]\ncodecs = []":                         ":15: camera.codecs: is empty",
+		"[lock]\nopen = '20s'":                          ":15: lock.open: 20s is outside 100ms to 10s",
+		"[lock]\nname = 'status'":                       ":15: lock.name: light and lock",
+		"[hang_up]\nname = 'door'":                      ":15: hang_up.name:",
+		"[call]\nring = '1h'":                           ":15: call.ring: 1h0m0s is outside",
+		"[ice]\npolicy = 'none'":                        ":15: ice.policy:",
+		"[server]\napi = 'somewhere'":                   ":15: server.api:",
+		"[server]\napi = ''":                            "account.user_id: is needed",
+		"[[button]]\nname = 'x'\nresidents = ['Eve']":   `:16: button.1.residents: "Eve" is not the name`,
+		"[[button]]\nname = 'x'\n":                      ":14: button.1.residents: are missing",
+		"[[button]]\nname = 'call'\nresidents=['Anna']": `:15: button.1.name: "call" is the name of the button`,
+		"[[resident]]\nname = 'B'\nid = 7":              ":16: resident.1.id: 7 is the id of Anna already",
+		"[[resident]]\nname = 'B'\n":                    ":14: resident.1.id: 0 is not a user id",
+		"[sound]\nloudspeaker = 'hw:0'":                 ":15: sound.loudspeaker:",
+		"[journal]\nsize = 0":                           ":15: journal.size:",
+		"[[ice.server]]\nurls=['x']\ncredential='env:'": ":16: ice.server.0.credential:",
+		"[log]\nlevel = 'loud'":                         ":15:",
+		"[account.more]\nx = 1":                         "unknown key",
+		"[server]\nchat_domain = ''":                    ":15: server.chat_domain:",
+		"[camera]\nwidth = 4096":                        ":15: camera.width:",
+		"[call]\ndialing = 5":                           ":15:",
+	} {
+		path := write(t, extra)
+		var out, errs bytes.Buffer
+		code := dispatch(t.Context(), []string{"config", path}, &out, &errs)
+		if code != exitConfig || !strings.Contains(errs.String(), want) || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("%q: exit %d, %q; want %d and %q on one line", extra, code, errs.String(), exitConfig, want)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "none")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string // in stdout or stderr
+	}{
+		{[]string{"config", write(t, "")}, 0, ": ok"},
+		{[]string{"config"}, 0, "[account]"},
+		{[]string{"version"}, 0, "intercom"},
+		{[]string{"help"}, 0, "usage:"},
+		{[]string{"press", "--help"}, 0, "-control"},
+		{nil, exitUsage, "usage:"},
+		{[]string{"dance"}, exitUsage, `unknown command "dance"`},
+		{[]string{"press"}, exitUsage, "one argument"},
+		{[]string{"status", "--format", "xml"}, exitUsage, "text or json"},
+		{[]string{"version", "--loud"}, exitUsage, "loud"},
+		{[]string{"press", "call", "--control", socket}, exitAbsent, "no station is running"},
+		{[]string{"hangup", "--control", socket}, exitAbsent, socket},
+		{[]string{"status", "--control", socket}, exitAbsent, "no station is running"},
+		{[]string{"events", "--control", socket}, exitAbsent, "no station is running"},
+		{[]string{"run", "--config", "/none.toml"}, exitConfig, "/none.toml: cannot be read: no such file or directory"},
+		{[]string{"sandbox", "--accounts", "/none.toml"}, exitConfig, "/none.toml"},
+		{[]string{"demo", "--listen", "256.0.0.1:1"}, exitListen, "page"},
+	} {
+		var out, errs bytes.Buffer
+		code := dispatch(t.Context(), c.args, &out, &errs)
+		if code != c.code || !strings.Contains(out.String()+errs.String(), c.want) {
+			t.Errorf("%q: exit %d, %q; want %d and %q", c.args, code, out.String()+errs.String(), c.code, c.want)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"intercom/sandbox"
+	"intercom/web"
+)
+
+// demoDomain is the chat domain of the demo: a name that means this machine (RFC 6761).
+const demoDomain = "chat.localhost"
+
+// demoAccounts are the application and the users of the demo. Their passwords are known to
+// everybody: the server is on loopback.
+func demoAccounts() sandbox.Accounts {
+	return sandbox.Accounts{
+		Application: sandbox.Application{ID: 99, AuthKey: "demo-key", AuthSecret: "demo-secret"},
+		Users: []sandbox.User{
+			{ID: 1001, Login: "door", Password: "door-demo", FullName: "Front door"},
+			{ID: 2001, Login: "anna", Password: "anna-demo", FullName: "Anna"},
+			{ID: 2002, Login: "ben", Password: "ben-demo", FullName: "Ben"},
+			{ID: 2009, Login: "mallory", Password: "mallory-demo", FullName: "Mallory"},
+		},
+	}
+}
+
+// demoConfig is the configuration of the demo's door.
+func demoConfig(a sandbox.Accounts) *config {
+	c := defaults()
+	door := a.Users[0]
+	c.Account.ApplicationID, c.Account.AuthKey, c.Account.AuthSecret = a.Application.ID, a.Application.AuthKey, a.Application.AuthSecret
+	c.Account.Login, c.Account.Password = door.Login, door.Password
+	c.Server.ChatDomain = demoDomain
+	c.Button = []button{{Name: "call", Label: "Ring", Residents: []string{"Anna", "Ben"}}}
+	c.Resident = []resident{{ID: 2001, Name: "Anna", MayOpen: true, MayCall: true}, {ID: 2002, Name: "Ben", MayOpen: true, MayCall: true}}
+	return c
+}
+
+// demoFlags are where the demo listens and what it reads.
+type demoFlags struct {
+	config, page, rest, chat, websocket, socket, sdk string
+}
+
+func runDemo(ctx context.Context, in invocation) error {
+	var f demoFlags
+	_, err := in.parse("demo", 0, 0, func(fs *flag.FlagSet) {
+		fs.StringVar(&f.config, "config", "", "`FILE` with settings that differ from the demo's")
+		fs.StringVar(&f.page, "listen", "127.0.0.1:8080", "`ADDRESS` of the page")
+		fs.StringVar(&f.rest, "rest", "127.0.0.1:0", "`ADDRESS` of the server's REST API")
+		fs.StringVar(&f.chat, "chat", "127.0.0.1:0", "`ADDRESS` of the chat server")
+		fs.StringVar(&f.websocket, "websocket", "127.0.0.1:0", "`ADDRESS` of the chat server for browsers")
+		fs.StringVar(&f.socket, "control", "", "`PATH` of the control socket; "+defaultSocket()+" if it is not set")
+		fs.StringVar(&f.sdk, "sdk", defaultSDK(), "`FOLDER` with quickblox.min.js")
+	})
+	if err != nil {
+		return err
+	}
+	accounts := demoAccounts()
+	c := demoConfig(accounts)
+	page, err := listen("page", f.page)
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	srv, addrs, err := startSandbox(sandbox.Config{Accounts: accounts, Domain: demoDomain, REST: f.rest, XMPP: f.chat, WebSocket: f.websocket})
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+	c.Server.API, c.Server.Chat = "http://"+addrs.REST, "tcp://"+addrs.XMPP
+	if err := loadConfig(f.config, c); err != nil {
+		return err
+	}
+	if f.socket != "" {
+		c.Control.Socket = f.socket
+	}
+	log := c.logger(in)
+	st, err := newStation(c, log)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	phone := demoPhone(accounts, c, "ws://"+addrs.WebSocket)
+	handler, err := web.New(web.Config{Station: st, Phone: phone, SDK: f.sdk, Logger: log})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(in.stdout, "rest  %s\nchat  %s\nwebsocket  %s\npage  http://%s/\n", phone.API, c.Server.Chat, phone.WebSocket, page.Addr())
+	fmt.Fprintln(in.stderr, "open the page, press the button, answer, open the door; Ctrl-C ends the demo")
+	return together(ctx,
+		srv.Run,
+		st.run,
+		func(ctx context.Context) error { return servePage(ctx, page, handler, log) },
+	)
+}
+
+// demoPhone is the resident's phone on the page: everybody who has an account but the door.
+func demoPhone(a sandbox.Accounts, c *config, websocket string) *web.Phone {
+	p := &web.Phone{
+		API: c.Server.API, Chat: c.Server.ChatDomain, WebSocket: websocket,
+		AppID: a.Application.ID, AuthKey: a.Application.AuthKey, AuthSecret: a.Application.AuthSecret.Reveal(), Door: a.Users[0].ID,
+	}
+	for _, u := range a.Users[1:] {
+		p.Residents = append(p.Residents, web.Resident{ID: u.ID, Login: u.Login, Password: u.Password.Reveal(), Name: u.FullName})
+	}
+	return p
+}
+
+// defaultSDK is where scripts/sdk.sh unpacks the SDK: beside the program in a checkout's
+// build folder, or below the working directory.
+func defaultSDK() string {
+	if exe, err := os.Executable(); err == nil {
+		dir := filepath.Join(filepath.Dir(exe), "sdk")
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+	}
+	return filepath.Join("build", "sdk")
+}
+
+// together runs parts until ctx ends or one of them does, and returns the first error.
+func together(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, run := range parts {
+		wg.Go(func() {
+			defer cancel()
+			errs[i] = run(ctx)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// servePage serves the page until ctx ends.
+func servePage(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("page: %w", err)
+	}
+	return nil
+}

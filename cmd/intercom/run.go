@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"intercom/callcore"
+	"intercom/door"
+	"intercom/hw"
+	"intercom/hw/relay"
+	"intercom/hw/sim"
+	"intercom/internal/control"
+	"intercom/internal/journal"
+	"intercom/internal/station"
+	"intercom/signaling"
+)
+
+func runStation(ctx context.Context, in invocation) error {
+	path := "/etc/intercom/intercom.toml"
+	_, err := in.parse("run", 0, 0, func(fs *flag.FlagSet) {
+		fs.StringVar(&path, "config", path, "configuration `FILE`")
+	})
+	if err != nil {
+		return err
+	}
+	c := defaults()
+	if err := loadConfig(path, c); err != nil {
+		return err
+	}
+	log := c.logger(in)
+	st, err := newStation(c, log)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	return st.run(ctx)
+}
+
+func (c *config) logger(in invocation) *slog.Logger {
+	return slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: c.Log.Level}))
+}
+
+// built is a station with what belongs to its process.
+type built struct {
+	*station.Station
+	log     *slog.Logger
+	socket  net.Listener
+	journal *journal.Journal
+}
+
+// newStation builds a station from a checked configuration.
+func newStation(c *config, log *slog.Logger) (_ *built, err error) {
+	b := &built{log: log}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	dev, err := openDevices(c)
+	if err != nil {
+		if e := (exitError{}); !errors.As(err, &e) {
+			err = exitError{exitConfig, err}
+		}
+		return nil, err
+	}
+	if c.Journal.File != "" {
+		if b.journal, err = journal.Open(c.Journal.File, c.Journal.Size<<20); err != nil {
+			return nil, exitError{exitConfig, c.wrong("journal.file", "%v", err)}
+		}
+	}
+	socket := c.Control.Socket
+	if socket == "" {
+		socket = defaultSocket()
+	}
+	if b.socket, err = control.Listen(socket); err != nil {
+		return nil, exitError{exitListen, err}
+	}
+	cfg := station.Config{
+		Version: version, Logger: log, Journal: b.journal,
+		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
+		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
+		ICE:     c.iceServers(),
+		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
+		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
+	}
+	if err := c.wire(&cfg); err != nil {
+		return nil, exitError{exitConfig, err}
+	}
+	if b.Station, err = station.New(cfg); err != nil {
+		return nil, exitError{exitConfig, err}
+	}
+	return b, nil
+}
+
+func (b *built) close() {
+	if b.socket != nil {
+		b.socket.Close()
+	}
+	if b.journal != nil {
+		b.journal.Close()
+	}
+}
+
+// run runs the station with its control socket.
+func (b *built) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		if err := control.Serve(ctx, b.socket, b.Station, b.log); err != nil && ctx.Err() == nil {
+			b.log.Error("the control socket does not work any more", "cause", err)
+		}
+	})
+	err := b.Station.Run(ctx)
+	cancel()
+	return err
+}
+
+func (c *config) iceServers() callcore.ICE {
+	ice := callcore.ICE{Policy: callcore.Policy(c.ICE.Policy)}
+	for _, s := range c.ICE.Server {
+		ice.Servers = append(ice.Servers, callcore.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential.Reveal()})
+	}
+	return ice
+}
+
+// wire sets what the door is made of: residents, buttons, lock and light, on simulated
+// lines.
+func (c *config) wire(s *station.Config) error {
+	ids := map[string]signaling.UserID{}
+	s.Door = door.Config{Lock: c.Lock.Name, Longest: time.Duration(c.Call.Longest), Pause: time.Duration(c.Lock.Pause), Retry: retryPress}
+	for _, r := range c.Resident {
+		ids[r.Name] = signaling.UserID(r.ID)
+		s.Door.Residents = append(s.Door.Residents, door.Resident{ID: signaling.UserID(r.ID), Name: r.Name, MayOpen: r.MayOpen, MayCall: r.MayCall})
+	}
+	names := []string{c.Lock.Name, c.Light.Name, c.HangUp.Name}
+	for _, b := range c.Button {
+		label := b.Label
+		if label == "" {
+			label = b.Name
+		}
+		users := make([]signaling.UserID, len(b.Residents))
+		for i, r := range b.Residents {
+			users[i] = ids[r]
+		}
+		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: b.Name, Residents: users})
+		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: hw.Line{Name: b.Name, Debounce: debounce}})
+		names = append(names, b.Name)
+	}
+	s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
+	s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: hw.Line{Name: c.HangUp.Name, Debounce: debounce}})
+	board, err := sim.New(sim.Config{Names: names})
+	if err != nil {
+		return err
+	}
+	s.Lines = board
+	s.Light = hw.Line{Name: c.Light.Name}
+	s.Lock = relay.Config{
+		Line:   hw.Line{Name: c.Lock.Name},
+		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
+	}
+	s.Press = func(name string) error { return pressLine(board, name) }
+	return nil
+}
+
+const (
+	// retryPress is how long a visitor's press waits for a lost link: as long as one waits
+	// at a door before pressing again.
+	retryPress = 20 * time.Second
+	// debounce is longer than the contacts of a bell button bounce (5 to 20 ms).
+	debounce = 30 * time.Millisecond
+	// pressTime is how long a simulated finger stays on a button.
+	pressTime = 100 * time.Millisecond
+)
+
+// pressLine presses a simulated button and lets go of it.
+func pressLine(b *sim.Board, name string) error {
+	if err := b.Press(name); err != nil {
+		return err
+	}
+	time.Sleep(pressTime)
+	return b.Release(name)
+}
+
+// listen opens a TCP address; what names it in the error.
+func listen(what, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, exitError{exitListen, fmt.Errorf("%s: %s is in use by another program; name another address", what, address)}
+	}
+	return nil, exitError{exitListen, fmt.Errorf("%s: %w", what, err)}
+}

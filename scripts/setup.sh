@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Installs what a target of the Makefile needs and does not find: Debian packages, npm
+# packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
+# nothing and costs a fraction of a second.
+#
+#   scripts/setup.sh build|demo|test|cross
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:?usage: scripts/setup.sh build|demo|test|cross}
+
+build="gcc g++ libc6-dev libvpx-dev"
+case $what in
+build) debian=$build ;;
+demo) debian=$build ;;
+test) debian="$build chromium prosody ffmpeg" ;;
+cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+*) echo "setup: unknown target $what" >&2; exit 2 ;;
+esac
+
+note() { printf 'setup: %s\n' "$*" >&2; }
+die() { note "$*"; exit 1; }
+
+command -v go >/dev/null || die "Go is missing: install Go 1.26 or later and put it on the PATH"
+if [ "$what" = demo ] || [ "$what" = test ]; then
+	command -v npm >/dev/null || die "Node is missing: install Node.js 20 or later with npm"
+fi
+
+missing=()
+if command -v dpkg-query >/dev/null; then
+	for p in $debian; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+	done
+else
+	# Not Debian: the files say whether the packages are there under another name.
+	command -v gcc >/dev/null || missing+=(gcc)
+	command -v g++ >/dev/null || missing+=(g++)
+	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
+	if [ "$what" = test ]; then
+		for c in chromium prosody ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
+	fi
+	if [ "$what" = cross ]; then
+		command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(aarch64-linux-gnu-g++)
+	fi
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; install these and try again: ${missing[*]}"
+	as=()
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || die "run as root, or install sudo, or install these and try again: ${missing[*]}"
+		as=(sudo)
+	fi
+	note "installing Debian packages: ${missing[*]}"
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	# RUNLEVEL=1 and policy-rc.d are for services that a package starts: the tests run
+	# their own prosody and leave the system's alone.
+	if ! { "${as[@]}" apt-get update -q && "${as[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+		apt-get install -qy --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+		tail -n 20 "$log" >&2
+		die "apt-get could not install: ${missing[*]}"
+	fi
+fi
+
+if [ "$what" = test ] && ! cmp -s package-lock.json build/npm.installed; then
+	note "installing npm packages: $(node -p 'Object.keys(require("./package.json").devDependencies).join(" ")')"
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	mkdir -p build
+	cp package-lock.json build/npm.installed
+fi
+if [ "$what" = demo ] || [ "$what" = test ]; then
+	scripts/sdk.sh
+fi
+
+if [ "$what" = cross ] && [ ! -e build/sysroot/arm64/.done ]; then
+	# libvpx for arm64 goes into a folder of its own: the machine keeps one architecture.
+	note "fetching libvpx-dev for arm64 into build/sysroot/arm64"
+	s=$PWD/build/sysroot/arm64
+	rm -rf "$s"
+	mkdir -p "$s/apt/lists/partial" "$s/apt/archives/partial"
+	apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
+		-o Dir::Cache="$s/apt" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none)
+	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put libvpx's headers and libvpx.a for arm64 into build/sysroot/arm64/usr and touch build/sysroot/arm64/.done"
+	"${apt[@]}" update
+	(cd "$s" && "${apt[@]}" download libvpx-dev:arm64 && dpkg-deb -x libvpx-dev_*_arm64.deb .)
+	rm -rf "$s/apt" "$s"/*.deb
+	touch "$s/.done"
+fi
