@@ -197,14 +197,7 @@ func drop(packets []*capture.Packet) {
 
 // send packetizes what is held, and then the feed.
 func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed, held []*capture.Packet) error {
-	switch codec {
-	case capture.H264:
-		t.payloader = new(codecs.H264Payloader)
-	case capture.VP8:
-		t.payloader = &codecs.VP8Payloader{EnablePictureID: true}
-	}
-	t.clock = mediaClock{rate: codec.ClockRate(), steady: !t.video, base: rand.Uint32()}
-	t.wantKey = true
+	t.begin(codec)
 	for _, p := range held {
 		if err := t.write(p); err != nil {
 			return err
@@ -225,6 +218,18 @@ func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed
 			return err
 		}
 	}
+}
+
+// begin sets up the packetizing of a codec.
+func (t *track) begin(codec capture.Codec) {
+	switch codec {
+	case capture.H264:
+		t.payloader = new(codecs.H264Payloader)
+	case capture.VP8:
+		t.payloader = &codecs.VP8Payloader{EnablePictureID: true}
+	}
+	t.clock = mediaClock{rate: codec.ClockRate(), steady: !t.video, base: rand.Uint32()}
+	t.wantKey = true
 }
 
 // write sends one packet of media as RTP. An error says that the connection is closed.

@@ -1,0 +1,106 @@
+package callcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"intercom/capture"
+	"intercom/signaling"
+	"intercom/signaling/memory"
+)
+
+// silent is media that are never opened.
+type silent struct{}
+
+func (silent) Codecs() []capture.Codec                  { return []capture.Codec{capture.Opus} }
+func (silent) Open(capture.Codec) (capture.Feed, error) { return nil, errors.New("not here") }
+func (silent) Play(signaling.UserID, capture.Codec) (capture.Player, error) {
+	return nil, errors.New("not here")
+}
+
+// TestEventsUnread: a client whose events nobody reads for good gives up, and says why.
+func TestEventsUnread(t *testing.T) {
+	var hub memory.Hub
+	channel, err := hub.Join(1, "door")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Config{Channel: channel, Media: silent{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(c)
+	for range eventsLimit + eventsLeft + 1 {
+		l.emit(LinkChanged{})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := l.run(ctx); !errors.Is(err, ErrEventsUnread) {
+		t.Errorf("run: %v, want %v", err, ErrEventsUnread)
+	}
+	if got := len(c.Events()); got != eventsLeft {
+		t.Errorf("%d events left, want %d", got, eventsLeft)
+	}
+}
+
+// TestOutboxFull: signals that cannot even wait fail, and are told of.
+func TestOutboxFull(t *testing.T) {
+	var hub memory.Hub
+	channel, err := hub.Join(1, "door")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Config{Channel: channel, Media: silent{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(c)
+	for range outboxSize + 1 {
+		l.post(outgoing{signal: &signaling.Signal{Kind: signaling.Update, Peer: 2}})
+	}
+	if len(l.pending) != 1 {
+		t.Fatalf("%d events, want one", len(l.pending))
+	}
+	if f, ok := l.pending[0].(SendFailed); !ok || f.User != 2 || f.Kind != signaling.Update || !errors.Is(f.Err, errOutboxFull) {
+		t.Errorf("event %+v", l.pending[0])
+	}
+}
+
+// TestStuckWorker: a worker that takes no more jobs ends its call, and the loop goes on.
+func TestStuckWorker(t *testing.T) {
+	l := &loop{Client: &Client{log: slog.New(slog.DiscardHandler)}, peers: map[string]*peer{}}
+	p := &peer{session: new(Session), state: connecting, conn: &conn{jobs: make(chan job), close: func() {}}}
+	l.give(p, job{kind: takeCandidates})
+	if len(l.todo) != 1 || l.todo[0].input != mediaFailed || l.todo[0].peer != p {
+		t.Errorf("to do %+v, want that the media failed", l.todo)
+	}
+}
+
+func TestEnded(t *testing.T) {
+	e := ended{keep: time.Minute}
+	now := time.Unix(1e9, 0)
+	e.add(endedCall{id: "a", answer: signaling.Reject, at: now})
+	e.add(endedCall{id: "A", at: now.Add(time.Second)})
+	if c, known := e.lookup("a", now.Add(time.Minute)); !known || c.answer != signaling.Reject {
+		t.Errorf("a after a minute: %+v, %t", c, known)
+	}
+	if _, known := e.lookup("a", now.Add(time.Minute+1)); known {
+		t.Error("a is still known after more than a minute")
+	}
+	if _, known := e.lookup("A", now.Add(time.Minute+1)); !known {
+		t.Error("A is forgotten: ids are compared exactly")
+	}
+	for i := range 10 * endedSize {
+		e.add(endedCall{id: fmt.Sprint(i), at: now.Add(2 * time.Second)})
+	}
+	if len(e.calls) != endedSize {
+		t.Errorf("%d remembered, want %d", len(e.calls), endedSize)
+	}
+	if _, known := e.lookup(fmt.Sprint(10*endedSize-1), now.Add(2*time.Second)); !known {
+		t.Error("the last one is forgotten")
+	}
+}
