@@ -22,6 +22,7 @@ var (
 	errNoAnswer = errors.New("no answer in time")
 	errFlood    = errors.New("the server sent more than a stanza may hold")
 	errNoLogin  = errors.New("the server wants no login; refused, it may be another machine")
+	errNoOffer  = errors.New("the server offers no login here; it may want TLS")
 	errNoBind   = errors.New("the server gave us no address")
 	errStopped  = errors.New("link is stopped")
 )

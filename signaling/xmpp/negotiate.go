@@ -140,6 +140,12 @@ func (n *negotiation) run(conn net.Conn) (*session, error) {
 		negotiator = xmppws.Negotiator(config)
 	}
 	x, err := xmpp.NewSession(context.Background(), n.link.self.Domain(), n.link.self, newBuffered(conn), state, negotiator)
+	if err != nil && strings.HasSuffix(err.Error(), "features advertised out of order") {
+		// mellium's words for a list with nothing in it that we know.
+		if err = errNoOffer; x.State()&xmpp.Authn != 0 {
+			err = errNoBind
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

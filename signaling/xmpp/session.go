@@ -169,6 +169,9 @@ func (s *session) put(b []byte, timeout time.Duration) error {
 		s.fail(err)
 		return s.down()
 	}
+	// The reading goroutine writes too, below our sight: answers to WebSocket pings and
+	// TLS key updates, which a deadline of the past would turn into the connection's end.
+	_ = s.conn.SetWriteDeadline(time.Time{})
 	return nil
 }
 

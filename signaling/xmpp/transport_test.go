@@ -1,86 +1,22 @@
 package xmpp
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"encoding/xml"
 	"errors"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/websocket"
 	"intercom/signaling/xmpp/xmpptest"
 )
-
-// identity is a certificate of our own making for some names, and who trusts it.
-type identity struct {
-	server, client *tls.Config
-	certPEM        []byte
-	keyPEM         []byte
-}
-
-func newIdentity(t *testing.T, names ...string) identity {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-	}
-	for _, n := range names {
-		if ip := net.ParseIP(n); ip != nil {
-			tmpl.IPAddresses = append(tmpl.IPAddresses, ip)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool.AddCert(cert)
-	return identity{
-		server:  &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12},
-		client:  &tls.Config{RootCAs: pool},
-		certPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		keyPEM:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}),
-	}
-}
-
-// write puts certificate and key into a folder and returns their paths.
-func (id identity) write(t *testing.T, dir string) (cert, key string) {
-	t.Helper()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, b := range map[string][]byte{cert: id.certPEM, key: id.keyPEM} {
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
 
 // listen serves srv on loopback and returns host:port. With direct, TLS comes first.
 func listen(t *testing.T, srv *xmpptest.Server, direct *tls.Config) string {
@@ -107,15 +43,15 @@ func listen(t *testing.T, srv *xmpptest.Server, direct *tls.Config) string {
 }
 
 func TestTransports(t *testing.T) {
-	id := newIdentity(t, "chat.test", "127.0.0.1")
+	id := xmpptest.NewIdentity(t, "chat.test", "127.0.0.1")
 	tests := []struct {
 		scheme string
 		serve  func(*testing.T, *xmpptest.Server) string
 	}{
 		{"tcp", func(t *testing.T, srv *xmpptest.Server) string { return listen(t, srv, nil) }},
-		{"tls", func(t *testing.T, srv *xmpptest.Server) string { return listen(t, srv, id.server) }},
+		{"tls", func(t *testing.T, srv *xmpptest.Server) string { return listen(t, srv, id.Server) }},
 		{"starttls", func(t *testing.T, srv *xmpptest.Server) string {
-			srv.TLS = id.server
+			srv.TLS = id.Server
 			return listen(t, srv, nil)
 		}},
 		{"ws", func(t *testing.T, srv *xmpptest.Server) string {
@@ -125,7 +61,7 @@ func TestTransports(t *testing.T) {
 		}},
 		{"wss", func(t *testing.T, srv *xmpptest.Server) string {
 			s := httptest.NewUnstartedServer(srv)
-			s.TLS = id.server.Clone()
+			s.TLS = id.Server.Clone()
 			s.StartTLS()
 			t.Cleanup(s.Close)
 			return s.Listener.Addr().String()
@@ -135,7 +71,7 @@ func TestTransports(t *testing.T) {
 		t.Run(tt.scheme, func(t *testing.T) {
 			srv := newServer()
 			address := tt.scheme + "://" + tt.serve(t, srv)
-			a := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial, c.TLS = address, nil, id.client })
+			a := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial, c.TLS = address, nil, id.Client })
 			defer a.stop()
 			if got := a.wantUp().JID.String(); got != "2001-99@chat.test/door" {
 				t.Errorf("address: got %s", got)
@@ -166,27 +102,27 @@ func TestTransports(t *testing.T) {
 }
 
 func TestUntrustedServers(t *testing.T) {
-	right, wrong := newIdentity(t, "chat.test"), newIdentity(t, "other.test", "127.0.0.1")
+	right, wrong := xmpptest.NewIdentity(t, "chat.test"), xmpptest.NewIdentity(t, "other.test", "127.0.0.1")
 	tests := []struct {
 		name, scheme string
-		server       identity
+		server       xmpptest.Identity
 		client       *tls.Config
 		step, want   string
 	}{
 		{"tls, unknown authority", "tls", right, nil, "connect", "certificate signed by unknown authority"},
 		{"starttls, unknown authority", "starttls", right, nil, "negotiate", "certificate signed by unknown authority"},
 		// The address is a number and of no matter: the server must be the JID's domain.
-		{"tls, another name", "tls", wrong, wrong.client, "connect", "not chat.test"},
-		{"starttls, another name", "starttls", wrong, wrong.client, "negotiate", "not chat.test"},
+		{"tls, another name", "tls", wrong, wrong.Client, "connect", "not chat.test"},
+		{"starttls, another name", "starttls", wrong, wrong.Client, "negotiate", "not chat.test"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := newServer()
 			var direct *tls.Config
 			if tt.scheme == "tls" {
-				direct = tt.server.server
+				direct = tt.server.Server
 			} else {
-				srv.TLS = tt.server.server
+				srv.TLS = tt.server.Server
 			}
 			address := tt.scheme + "://" + listen(t, srv, direct)
 			r := newRig(t, srv, func(_ *rig, c *Config) { c.Address, c.Dial, c.TLS = address, nil, tt.client })
@@ -302,4 +238,52 @@ func TestServerGivesNoAddress(t *testing.T) {
 	if err := r.wantReport("negotiate"); !errors.As(err, &le) {
 		t.Errorf("got %T, want a LinkError", err)
 	}
+}
+
+// pipes is a listener in memory.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	p <- there
+	return here, nil
+}
+
+// A server may ping by WebSocket frames long after we last wrote, which x/net answers
+// from the reading goroutine.
+func TestWebSocketPingAfterSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer()
+		handler := websocket.Server{Handler: func(c *websocket.Conn) {
+			ping := websocket.Codec{Marshal: func(any) ([]byte, byte, error) { return []byte("still there?"), websocket.PingFrame, nil }}
+			time.AfterFunc(time.Minute, func() { _ = ping.Send(c, nil) })
+			srv.ServeWebSocket(c)
+		}}
+		l := make(pipes)
+		server := http.Server{Handler: handler}
+		go func() { _ = server.Serve(l) }()
+		r := newRig(t, srv, func(_ *rig, c *Config) {
+			c.Address, c.Dial, c.Timers.Ping = "ws://localhost/x", l.dial, time.Hour
+		})
+		r.wantUp()
+		time.Sleep(30 * time.Minute)
+		if err := r.Probe(t.Context()); err != nil {
+			t.Errorf("probe: %v", err)
+		}
+		if len(r.events) != 0 {
+			t.Errorf("got %+v, want no event", <-r.events)
+		}
+		r.stop()
+		close(l)
+		server.Close()
+	})
 }

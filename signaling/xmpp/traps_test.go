@@ -301,8 +301,9 @@ func TestTrap8EmptyFeatures(t *testing.T) {
 		afterLogin           bool
 	}{
 		{"before the login", "<stream:features/>", "wants no login", false},
-		{"before the login, unknown ones", "<stream:features><x xmlns='y'/></stream:features>", "out of order", false},
-		{"after the login", "<c xmlns='http://jabber.org/protocol/caps'/>", "out of order", true},
+		{"before the login, unknown ones", "<stream:features><x xmlns='y'/></stream:features>", "offers no login here", false},
+		{"before the login, TLS alone", "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>", "it may want TLS", false},
+		{"after the login", "<c xmlns='http://jabber.org/protocol/caps'/>", "gave us no address", true},
 		{"after the login, only a session", "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>", "gave us no address", true},
 	}
 	for _, tt := range tests {

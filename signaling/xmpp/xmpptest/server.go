@@ -116,9 +116,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			return nil
 		},
-		Handler: func(c *websocket.Conn) { s.serve(c, true) },
+		Handler: s.ServeWebSocket,
 	}.ServeHTTP(w, r)
 }
+
+// ServeWebSocket serves one WebSocket connection until it ends, and closes it.
+func (s *Server) ServeWebSocket(c *websocket.Conn) { s.serve(c, true) }
 
 // Session returns the newest connection of a user that is available; nil if there is none.
 func (s *Server) Session(user string) *Conn {
