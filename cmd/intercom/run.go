@@ -23,9 +23,10 @@ import (
 )
 
 func runStation(ctx context.Context, in invocation) error {
-	path := "/etc/intercom/intercom.toml"
+	path, socket := "/etc/intercom/intercom.toml", ""
 	_, err := in.parse("run", 0, 0, func(fs *flag.FlagSet) {
 		fs.StringVar(&path, "config", path, "configuration `FILE`")
+		fs.StringVar(&socket, "control", "", "`PATH` of the control socket, in place of the configuration's")
 	})
 	if err != nil {
 		return err
@@ -34,8 +35,10 @@ func runStation(ctx context.Context, in invocation) error {
 	if err := loadConfig(path, c); err != nil {
 		return err
 	}
-	log := c.logger(in)
-	st, err := newStation(c, log)
+	if socket != "" {
+		c.Control.Socket = socket
+	}
+	st, err := newStation(c, c.logger(in))
 	if err != nil {
 		return err
 	}
