@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // StatusError is an answer of the server that says no. Anything else that can go wrong,
@@ -14,7 +15,14 @@ type StatusError struct {
 	Resource string   // "session", "users", ...
 	Status   int      // of HTTP
 	Messages []string // the server's; may be empty
+	Location string   // where a redirect points, which is not followed
+	// ClockAhead is how far this machine's clock is ahead of the server's; 0 if the server
+	// did not tell the time.
+	ClockAhead time.Duration
 }
+
+// maxSkew is how far the clock may be off for a signature to count (QuickBlox: an hour).
+const maxSkew = 55 * time.Minute
 
 // Error returns what happened and, where that is known, what to do.
 func (e *StatusError) Error() string {
@@ -23,23 +31,43 @@ func (e *StatusError) Error() string {
 		text += ": " + strings.Join(e.Messages, "; ")
 	}
 	switch {
+	case e.Resource == "session" && e.clockWrong():
+		direction := "ahead of"
+		if e.ClockAhead < 0 {
+			direction = "behind"
+		}
+		text += fmt.Sprintf(" (this machine's clock is %v %s the server's)", e.ClockAhead.Abs(), direction)
 	case e.Resource == "session" && e.Status == http.StatusUnauthorized:
 		text += " (check account.login and account.password)"
 	case e.Resource == "session" && e.Status == http.StatusUnprocessableEntity:
 		text += " (check application_id, auth_key, auth_secret and this machine's clock)"
 	case e.Resource == "account_settings" && e.Status == http.StatusUnauthorized:
 		text += " (check account.account_key)"
+	case e.Status == http.StatusTooManyRequests:
+		text += " (the account's plan allows no more requests for now)"
+	case e.Status >= 300 && e.Status < 400:
+		text += fmt.Sprintf(" (it sends us to %.200q; redirects are not followed, check server.api)", e.Location)
 	}
 	return text
 }
 
 // Auth tells whether the credentials are at fault: trying again as things are is no use.
+// A clock that is off is not: it will be set.
 func (e *StatusError) Auth() bool {
 	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
+	case http.StatusUnauthorized:
 		return true
+	case http.StatusForbidden:
+		return e.Resource == "session" || e.Resource == "account_settings"
+	case http.StatusUnprocessableEntity:
+		return e.Resource == "session" && !e.clockWrong()
 	}
 	return false
+}
+
+// clockWrong tells whether a signature was refused because of the clock.
+func (e *StatusError) clockWrong() bool {
+	return e.Status == http.StatusUnprocessableEntity && e.ClockAhead.Abs() > maxSkew
 }
 
 // maxMessages bounds what is kept of an error's body.

@@ -43,17 +43,38 @@ func TestSign(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	now := time.Date(2015, 8, 7, 8, 0, 0, 0, time.UTC)
-	for header, want := range map[string]time.Time{
-		"2015-08-07 09:06:25 UTC":   time.Date(2015, 8, 7, 9, 5, 25, 0, time.UTC),
-		"2015-08-07 09:06:25 +0000": time.Date(2015, 8, 7, 9, 5, 25, 0, time.UTC),
-		"2015-08-07 07:06:25 UTC":   now.Add(2*time.Hour - time.Minute), // their clock is off
-		"soon":                      now.Add(2*time.Hour - time.Minute),
-		"":                          now.Add(2*time.Hour - time.Minute),
+	for _, c := range []struct {
+		header, date string
+		want         time.Duration // from now
+	}{
+		{"2015-08-07 09:06:25 UTC", "", 65*time.Minute + 25*time.Second},
+		{"2015-08-07 09:06:25 +0000", "", 65*time.Minute + 25*time.Second},
+		{"2015-08-07 11:06:25 +0200", "", 65*time.Minute + 25*time.Second},
+		{"2015-08-07 09:06:25 UTC", "Fri, 07 Aug 2015 07:06:25 GMT", tokenLife}, // our clock is ahead
+		{"2015-08-07 09:06:25 UTC", "Fri, 07 Aug 2015 08:36:25 GMT", 29 * time.Minute},
+		{"2015-08-07 07:06:25 UTC", "", tokenLife}, // their clock is off
+		{"2115-08-07 07:06:25 UTC", "", tokenLife},
+		{"2015-08-07 09:06:25 CEST", "", tokenLife}, // nobody knows which zone a name means
+		{"soon", "now", tokenLife},
+		{"", "", tokenLife},
 	} {
-		if got := expiry(header, now); !got.Equal(want) {
-			t.Errorf("%q: got %v, want %v", header, got, want)
+		h := http.Header{"Qb-Token-Expirationdate": {c.header}, "Date": {c.date}}
+		if got := expiry(h, now); !got.Equal(now.Add(c.want)) {
+			t.Errorf("%q, %q: got %v, want %v", c.header, c.date, got.Sub(now), c.want)
 		}
 	}
+}
+
+func FuzzExpiry(f *testing.F) {
+	f.Add("2015-08-07 09:06:25 UTC", "Fri, 07 Aug 2015 07:06:25 GMT")
+	f.Add("2015-08-07 09:06:25 +0000", "")
+	now := time.Date(2015, 8, 7, 8, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, header, date string) {
+		h := http.Header{"Qb-Token-Expirationdate": {header}, "Date": {date}}
+		if life := expiry(h, now).Sub(now); life < -time.Minute || life > maxLife {
+			t.Fatalf("a life of %v", life)
+		}
+	})
 }
 
 func TestMessages(t *testing.T) {
