@@ -37,3 +37,8 @@ export function duration(milliseconds) {
   const two = (n) => String(n).padStart(2, "0");
   return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
+
+// sentence begins with a capital: the station's words are written for logs too.
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,6 +1,6 @@
 // The door's panel: shows the station's status and events, presses its buttons.
 
-import { $, clockTime, duration, icon, make, write } from "./dom.js";
+import { $, clockTime, duration, icon, make, sentence, write } from "./dom.js";
 
 const lights = {
   idle: "Press to call",
@@ -55,7 +55,7 @@ async function act(path, body) {
 }
 
 function complain(text) {
-  write($("panel-error"), text.charAt(0).toUpperCase() + text.slice(1));
+  write($("panel-error"), sentence(text));
   complaint = setTimeout(() => write($("panel-error"), ""), 8000);
 }
 
@@ -165,7 +165,7 @@ function showCall() {
   else if (call || status.state !== "idle") {
     const who = status.residents?.find(({ id }) => id === call?.user)?.name ?? (call?.user ? `User ${call.user}` : "the residents");
     text = { calling: "Ringing", incoming: `From ${who}`, talking: `With ${who}` }[status.state] ?? status.state;
-    const facts = [call?.codec, status.state === "talking" && !call?.media ? "no media yet" : ""];
+    const facts = [call?.codec?.replace("video/", ""), status.state === "talking" && !call?.media ? "no media yet" : ""];
     if (call) facts.unshift(duration(Date.now() - new Date(call.since)));
     detail = facts.filter(Boolean).join(" · ");
   }
@@ -182,7 +182,7 @@ function showHealth(conditions) {
     return;
   }
   list.replaceChildren(
-    ...conditions.map(({ name, text, since }) => make("li", { "data-condition": name }, make("strong", {}, name), ` ${text} `, make("span", { class: "quiet" }, `since ${clockTime(new Date(since))}`))),
+    ...conditions.map(({ name, text, since }) => make("li", { "data-condition": name }, make("strong", {}, sentence(name)), ` ${text} `, make("span", { class: "quiet" }, `since ${clockTime(new Date(since))}`))),
   );
 }
 
@@ -208,7 +208,7 @@ function addToJournal(event) {
 function showEvent({ time, type, name, text, reason }) {
   const journal = $("journal");
   const at = new Date(time);
-  const entry = make("li", { "data-type": type }, make("time", { datetime: time }, clockTime(at, true)), make("span", {}, text || [type.replaceAll("_", " "), name, reason].filter(Boolean).join(": ")));
+  const entry = make("li", { "data-type": type }, make("time", { datetime: time }, clockTime(at, true)), make("span", {}, sentence(text || [type.replaceAll("_", " "), name, reason].filter(Boolean).join(": "))));
   if (name) entry.dataset.name = name;
   if (reason) entry.dataset.reason = reason;
   journal.prepend(entry);

@@ -175,8 +175,10 @@ class Phone {
   }
 
   #onStop(session, info) {
-    if (this.#is(session, "ringing")) this.#finish(session, "info", said("The call is over: the visitor left, or somebody else answered", info));
-    else this.#finish(session, "info", said("The door hung up", info));
+    let text = "The door hung up.";
+    if (info?.reason) text = said("The call is over", info);
+    else if (this.#is(session, "ringing")) text = "The call is over: the visitor left, or somebody else answered.";
+    this.#finish(session, "info", text);
   }
 
   #onUpdate(session, info) {
