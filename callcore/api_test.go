@@ -14,7 +14,6 @@ import (
 	"intercom/callcore/callcoretest"
 	"intercom/capture"
 	"intercom/signaling"
-	"intercom/signaling/memory"
 )
 
 func candidate(c signaling.Candidate) webrtc.ICECandidateInit {
@@ -101,9 +100,7 @@ func TestRules(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	var hub memory.Hub
-	channel, err := hub.Join(1, "door")
-	must(t, err)
+	channel := callcoretest.NewWorld(t).Join(1, "door")
 	media := callcoretest.NewMedia(capture.Opus)
 	for name, c := range map[string]struct {
 		cfg  callcore.Config
@@ -145,8 +142,9 @@ func TestRunOnce(t *testing.T) {
 			t.Error("a second Run: no error")
 		}
 		channel.Close()
-		if err := <-ended; !errors.Is(err, memory.ErrClosed) {
-			t.Errorf("run: %v, want %v", err, memory.ErrClosed)
+		_, closed := channel.Receive(t.Context())
+		if err := <-ended; closed == nil || !errors.Is(err, closed) {
+			t.Errorf("run: %v, want %v", err, closed)
 		}
 		for range c.Events() {
 		}

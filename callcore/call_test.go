@@ -152,6 +152,9 @@ func TestCodec(t *testing.T) {
 				if st.Video.Codec != c.want || (st.Video.PacketsSent > 0) != (c.want != "") || st.Audio.PacketsReceived == 0 {
 					t.Errorf("stats %+v, want %s", st, c.want)
 				}
+				if opened := door.Media.Opened(); c.want != "" && opened[len(opened)-1] != c.want && c.want != capture.H264 {
+					t.Errorf("opened %v, want %s last", opened, c.want)
+				}
 				if got, want := door.Media.OpenFeeds(), 2; c.want != "" && got != want {
 					t.Errorf("%d feeds open, want %d", got, want)
 				}

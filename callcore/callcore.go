@@ -178,10 +178,10 @@ func (c *Config) complete() error {
 // Events returns the stream of what happens, in order; it is closed when Run returns.
 //
 // Nothing in it is ever dropped while Run runs. If it is not read, signals are left
-// unread in the Channel once 512 events wait; calls under way go on. What those report
-// themselves may add up to 4096 events: then Run hangs up, and returns an error that says
-// that nobody reads. What is still waiting when Run returns is left in the stream as far
-// as its buffer of 256 goes.
+// unread in the Channel once 512 events wait beside the 256 in the stream's own buffer;
+// calls under way go on. What those report themselves may add up to 4096 events: then Run
+// hangs up and returns ErrEventsUnread. What is still waiting when Run returns is left in
+// the stream as far as its buffer goes.
 func (c *Client) Events() <-chan Event { return c.events }
 
 // Run carries calls until ctx ends, which is not an error, or the channel is closed. It

@@ -40,8 +40,6 @@ type conn struct {
 	// What follows is the worker's.
 	pc       *webrtc.PeerConnection
 	tracks   []*track
-	remote   bool          // the remote description is set
-	early    []job         // candidates that came before it
 	mid      string        // of the first section
 	found    chan struct{} // a token: a candidate was found
 	gathered chan struct{} // closed: all were
@@ -144,7 +142,7 @@ func (w *conn) do(ctx context.Context, j job) error {
 	case makeAnswer:
 		return w.answer(ctx, j.sdp)
 	case takeCandidates:
-		w.addCandidates(ctx, j)
+		w.addCandidates(ctx, j.candidates)
 	}
 	return nil
 }
@@ -179,7 +177,7 @@ func (w *conn) takeAnswer(ctx context.Context, text string) error {
 	if err != nil {
 		return fmt.Errorf("set answer: %w", err)
 	}
-	w.remoteSet(ctx, candidates)
+	w.addCandidates(ctx, candidates)
 	return nil
 }
 
@@ -206,30 +204,17 @@ func (w *conn) answer(ctx context.Context, text string) error {
 	if err := w.pc.SetLocalDescription(d); err != nil {
 		return fmt.Errorf("set local description: %w", err)
 	}
-	w.remoteSet(ctx, candidates)
+	w.addCandidates(ctx, candidates)
 	w.awaitHosts(ctx)
 	w.report(ctx, report{what: becameInput, input: answerReady, sdp: w.pc.LocalDescription().SDP})
 	return nil
 }
 
-// remoteSet adds the candidates that came with the remote description and before it.
-func (w *conn) remoteSet(ctx context.Context, candidates []signaling.Candidate) {
-	w.remote = true
-	w.addCandidates(ctx, job{candidates: candidates})
-	for _, j := range w.early {
-		w.addCandidates(ctx, j)
-	}
-	w.early = nil
-}
-
 // addCandidates adds theirs, one by one: a bad one is told and ignored. An empty one, and
-// a mid of "null", are things that browsers send.
-func (w *conn) addCandidates(ctx context.Context, j job) {
-	if !w.remote {
-		w.early = append(w.early, j)
-		return
-	}
-	for _, c := range j.candidates {
+// a mid of "null", are things that browsers send. The loop gives none before the
+// description that they belong to.
+func (w *conn) addCandidates(ctx context.Context, list []signaling.Candidate) {
+	for _, c := range list {
 		if c.Candidate == "" {
 			continue
 		}

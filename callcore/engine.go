@@ -83,9 +83,6 @@ func newEngine(cfg Config) (*engine, error) {
 	s.SetPrflxAcceptanceMinWait(peerReflexiveWait)
 	s.SetRelayAcceptanceMinWait(relayWait)
 	s.SetDTLSRetransmissionInterval(dtlsInterval)
-	if err := s.SetAnsweringDTLSRole(webrtc.DTLSRoleClient); err != nil {
-		return nil, fmt.Errorf("set the DTLS role: %w", err)
-	}
 
 	c := webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}
 	if cfg.ICE.Policy == PolicyRelay {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/pion/rtp"
@@ -63,7 +64,7 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 // codecOf returns our name for a media type; an unknown one keeps its own.
 func codecOf(mime string) capture.Codec {
 	for c, o := range offered {
-		if o.params.MimeType == mime {
+		if strings.EqualFold(o.params.MimeType, mime) {
 			return c
 		}
 	}

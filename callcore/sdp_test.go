@@ -11,7 +11,6 @@ import (
 
 	"intercom/capture"
 	"intercom/signaling"
-	"intercom/signaling/memory"
 )
 
 // chromeOffer is what a page with the JS SDK sends, as an XML parser delivers it: with
@@ -101,16 +100,11 @@ func TestAnswerToChrome(t *testing.T) {
 // peerConnection makes one as calls have it, on a network of its own.
 func peerConnection(t testing.TB) *webrtc.PeerConnection {
 	t.Helper()
-	var hub memory.Hub
-	channel, err := hub.Join(1, "door")
-	if err != nil {
-		t.Fatal(err)
-	}
 	n, err := vnet.NewNet(&vnet.NetConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(Config{Channel: channel, Media: three{}, Net: n})
+	c, err := New(Config{Channel: alone{}, Media: three{}, Net: n})
 	if err != nil {
 		t.Fatal(err)
 	}

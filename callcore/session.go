@@ -148,7 +148,7 @@ func (s *Session) ask(ctx context.Context, o op, info map[string]string, users .
 
 // Mute stops or resumes a track of ours, for all peers; nothing is signaled. The peer of a
 // muted AudioTrack gets silence, that of a muted VideoTrack keeps the last picture.
-func (s *Session) Mute(t Track, muted bool) { s.muted[t&1].Store(muted) }
+func (s *Session) Mute(t Track, muted bool) { s.muted[t].Store(muted) }
 
 // Stats returns what was sent and received so far, by user.
 func (s *Session) Stats() []Stats {

@@ -289,11 +289,13 @@ func (l *loop) sendFailed(f sendFailure) {
 	}
 }
 
-// sendAgain sends what a lost link has kept.
+// sendAgain sends what a lost link has kept, unless it is so old that nobody waits for it.
 func (l *loop) sendAgain() {
 	for _, o := range l.unsent {
-		o.signal.ID = ""
-		l.post(o)
+		if _, known := l.ended.lookup(o.signal.Session, time.Now()); known {
+			o.signal.ID = ""
+			l.post(o)
+		}
 	}
 	l.unsent = nil
 }

@@ -40,6 +40,7 @@ type track struct {
 	muted     *atomic.Bool
 	traffic   *trackTraffic
 
+	chosen chan struct{} // closed when bound is known
 	mu     sync.Mutex
 	feed   capture.Feed
 	bound  capture.Codec // negotiated; empty: none
@@ -60,7 +61,7 @@ func (w *conn) newTracks() []*track {
 	for kind, video := range []bool{false, true} {
 		t := &track{
 			video: video, id: uuid.NewString(), group: group,
-			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind],
+			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind], chosen: make(chan struct{}),
 		}
 		for _, c := range w.engine.codecs {
 			if c.IsVideo() == video {
@@ -91,11 +92,14 @@ func (t *track) Kind() webrtc.RTPCodecType {
 func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, codec := range t.codecs {
 		for _, p := range c.CodecParameters() {
-			if p.MimeType != offered[codec].params.MimeType {
+			if codecOf(p.MimeType) != codec {
 				continue
 			}
 			t.mu.Lock()
 			defer t.mu.Unlock()
+			if t.bound == "" {
+				close(t.chosen)
+			}
 			t.bound, t.writer = codec, c.WriteStream()
 			t.header = rtp.Header{Version: 2, PayloadType: uint8(p.PayloadType), SSRC: uint32(c.SSRC()), SequenceNumber: uint16(rand.Uint32())}
 			t.traffic.codec.Store(codec)
@@ -111,39 +115,50 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 func (t *track) Unbind(webrtc.TrackLocalContext) error { return nil }
 
 // run sends until ctx ends or the feed does. It opens the feed that is likely at once, so
-// that the device starts while the phone rings, and the negotiated one when DTLS is up.
-// The codec is the one the error is about.
-func (t *track) run(ctx, up context.Context) (capture.Codec, error) {
-	likely := t.codecs[0]
-	feed, err := t.take(likely)
+// that the device starts while the phone rings, another one if that is negotiated, and
+// begins to send when up ends. The codec is the one the error is about.
+func (t *track) run(ctx, up context.Context) (codec capture.Codec, err error) {
+	codec = t.codecs[0]
+	feed, err := t.take(codec)
 	if err != nil {
-		return likely, err
+		return codec, err
 	}
 	defer func() { feed.Close() }()
-	held, err := hold(up, feed)
+	var held []*capture.Packet
 	defer func() { drop(held) }()
-	if ctx.Err() != nil {
-		return likely, ctx.Err()
-	}
-	if err != nil && !isEnd(err) {
-		return likely, err
+	if held, err = hold(up, t.chosen, feed, held); err != nil && up.Err() == nil {
+		return codec, err
 	}
 	t.mu.Lock()
-	codec := t.bound
+	bound := t.bound
 	t.mu.Unlock()
-	switch codec {
-	case likely:
-	case "":
-		return "", nil // the peer wants none of it
-	default:
+	switch {
+	case ctx.Err() != nil:
+		return codec, ctx.Err()
+	case bound == "":
+		return codec, nil // the peer wants none of it
+	case bound != codec:
 		drop(held)
-		held = nil
+		held, codec = nil, bound
 		feed.Close()
-		if feed, err = t.take(codec); err != nil {
+		next, err := t.take(codec)
+		if err != nil {
+			return codec, err
+		}
+		feed = next
+	}
+	if held, err = hold(up, nil, feed, held); up.Err() == nil {
+		return codec, err
+	}
+	t.begin(codec)
+	for _, p := range held {
+		if err := t.write(p); err != nil {
 			return codec, err
 		}
 	}
-	return codec, t.send(ctx, codec, feed, held)
+	drop(held)
+	held = nil
+	return codec, t.send(ctx, codec, feed)
 }
 
 // take opens a feed and makes it the one that demands go to.
@@ -168,10 +183,16 @@ func (t *track) demandKey() {
 	}
 }
 
-// hold reads a feed until up ends, and keeps what the peer could begin with: the last key
-// frame and what followed, as long as that is only a little.
-func hold(up context.Context, feed capture.Feed) (held []*capture.Packet, err error) {
+// hold reads a feed until up ends, which is an error, or the codec is chosen. Of what it
+// reads it keeps what the peer could begin with: the last key frame and what followed, as
+// long as that is only a little.
+func hold(up context.Context, chosen <-chan struct{}, feed capture.Feed, held []*capture.Packet) ([]*capture.Packet, error) {
 	for {
+		select {
+		case <-chosen:
+			return held, nil
+		default:
+		}
 		p, err := feed.Next(up)
 		switch {
 		case err != nil:
@@ -195,15 +216,9 @@ func drop(packets []*capture.Packet) {
 	}
 }
 
-// send packetizes what is held, and then the feed.
-func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed, held []*capture.Packet) error {
-	t.begin(codec)
-	for _, p := range held {
-		if err := t.write(p); err != nil {
-			return err
-		}
-	}
-	if len(held) == 0 {
+// send packetizes the feed.
+func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed) error {
+	if t.wantKey {
 		t.askedKey = true
 		t.demandKey()
 	}

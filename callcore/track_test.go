@@ -61,7 +61,7 @@ func (n negotiated) RTCPReader() interceptor.RTCPReader                     { re
 // bound returns a track that writes c to w.
 func bound(t testing.TB, c capture.Codec, w *wire) *track {
 	t.Helper()
-	k := &track{video: c.IsVideo(), codecs: []capture.Codec{c}, muted: new(atomic.Bool), traffic: new(trackTraffic)}
+	k := &track{video: c.IsVideo(), codecs: []capture.Codec{c}, muted: new(atomic.Bool), traffic: new(trackTraffic), chosen: make(chan struct{})}
 	params := offered[c].params
 	params.PayloadType = 99 // the peer chose it
 	if _, err := k.Bind(negotiated{[]webrtc.RTPCodecParameters{params}, w}); err != nil {
@@ -176,7 +176,7 @@ func TestChoice(t *testing.T) {
 		for _, o := range c.theirs {
 			params = append(params, offered[o].params)
 		}
-		k.bound = ""
+		k.bound, k.chosen = "", make(chan struct{})
 		if _, err := k.Bind(negotiated{params, new(wire)}); err != nil {
 			t.Errorf("%v: %v", c.theirs, err)
 		}
@@ -246,7 +246,7 @@ func TestHold(t *testing.T) {
 				feed.packets = append(feed.packets, p)
 			}
 			all := slices.Clone(feed.packets)
-			held, err := hold(up, feed)
+			held, err := hold(up, nil, feed, nil)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v", err)
 			}
