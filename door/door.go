@@ -109,7 +109,7 @@ type State struct {
 	Shows    LightState       // what the light shows
 
 	calls     int       // rung so far: the key of the next
-	button    string    // pressed, while waiting
+	button    string    // pressed, while waiting or calling
 	link      bool      // the chat server is reached
 	fault     bool      // something else is wrong
 	lockOpen  bool      // as the guard of the lock says
@@ -117,6 +117,10 @@ type State struct {
 	lastOpen  time.Time // when the lock was last asked to open
 	deadline  time.Time // of the phase
 	connected bool      // media came from User
+	ending    bool      // we hung up; Ended has not come yet
+
+	refused      int       // requests, since
+	refusedSince time.Time // then
 }
 
 // request is an unlock request that was granted.
@@ -217,7 +221,7 @@ func (n *step) pressed(name string) {
 func (n *step) ring(b Button) {
 	n.calls++
 	n.enter(Calling)
-	n.Call = strconv.Itoa(n.calls)
+	n.Call, n.button = strconv.Itoa(n.calls), b.Name
 	n.note(Note{Type: NoteRinging, Call: n.Call, Name: b.Name, Text: "calling " + n.names(b.Residents)})
 	n.do(Ring{Call: n.Call, Users: b.Residents})
 }
@@ -229,6 +233,7 @@ func (n *step) hangUp(reason string) {
 	case Waiting:
 		n.enter(Idle)
 	case Calling, Talking:
+		n.ending = true
 		n.do(HangUp{Call: n.Call, Reason: reason})
 	}
 }
@@ -268,7 +273,7 @@ func (n *step) incoming(in Incoming) {
 }
 
 func (n *step) answered(in Answered) {
-	if n.Phase != Calling || in.Call != n.Call {
+	if n.Phase != Calling || in.Call != n.Call || n.ending || !n.rung(in.User) {
 		return
 	}
 	call := n.Call
@@ -276,6 +281,11 @@ func (n *step) answered(in Answered) {
 	n.Call, n.User = call, in.User
 	n.limit()
 	n.note(Note{Type: NoteAnswered, Call: in.Call, User: in.User, Text: n.name(in.User) + " answered"})
+}
+
+// rung says whether a user is one of those whose phones ring.
+func (n *step) rung(u signaling.UserID) bool {
+	return slices.ContainsFunc(n.cfg.Buttons, func(b Button) bool { return b.Name == n.button && slices.Contains(b.Residents, u) })
 }
 
 func (n *step) ended(in Ended) {
@@ -333,7 +343,7 @@ func (n *step) wake() {
 // enter begins a phase with nothing left of the last one.
 func (n *step) enter(p Phase) {
 	n.Phase, n.Since, n.deadline = p, n.now, time.Time{}
-	n.Call, n.User, n.Incoming, n.button, n.connected = "", 0, false, "", false
+	n.Call, n.User, n.Incoming, n.button, n.connected, n.ending = "", 0, false, "", false, false
 }
 
 // limit bounds the call that was just entered.

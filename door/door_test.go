@@ -138,6 +138,9 @@ func TestNext(t *testing.T) {
 		{"unlock, by one who may not", []Input{up, press, Answered{"1", carla}}, without(func(a *Asked) { a.User = carla }), "refused 2003 (not allowed); Tell{1 2003 map[event:refused reason:not allowed]}"},
 		{"unlock, by a stranger", []Input{up, press, answered}, Asked{User: mallory, Command: CommandUnlock, NotLive: "no such session"}, "refused 2009 (not a resident)"},
 		{"unlock, after the call", []Input{up, press, answered, Ended{Call: "1"}}, unlock, "refused 2001 (not in this call); Tell{1 2001 map[event:refused reason:not in this call]}"},
+		{"unlock, after the hang-up button", []Input{up, press, answered, Pressed{"hang-up"}}, unlock, "refused 2001 (the call is being ended); Tell{1 2001 map[event:refused reason:the call is being ended]}"},
+		{"answered by one who was not called", []Input{up, press}, Answered{"1", mallory}, ""},
+		{"answered after the hang-up button", []Input{up, press, Pressed{"hang-up"}}, answered, ""},
 		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 map[event:refused reason:unknown command]}"},
 		{"an update without a command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "" }), ""},
 		{"wake too early", []Input{up, press, answered}, Wake{}, ""},
@@ -166,6 +169,26 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+func TestFloodOfRequests(t *testing.T) {
+	x := newTable(t, up)
+	noted := 0
+	ask := func(n int) {
+		for range n {
+			x.now = x.now.Add(-990 * time.Millisecond) // run adds a second: one each 10 ms
+			noted += len(x.run(Asked{User: mallory, Command: CommandUnlock}))
+		}
+	}
+	ask(5000)
+	if noted != refusalsNoted {
+		t.Errorf("%d of 5000 requests in 50 s were noted, want %d", noted, refusalsNoted)
+	}
+	x.now = x.now.Add(time.Minute)
+	ask(1)
+	if noted != refusalsNoted+1 {
+		t.Error("after a quiet minute a request was not noted")
+	}
+}
+
 func TestSetupIsChecked(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
 		"calls nobody":       func(c *Config) { c.Buttons[0].Residents = nil },
@@ -189,12 +212,15 @@ func TestSetupIsChecked(t *testing.T) {
 // TestNeverOpensByItself drives the table at random and holds every Open against what an
 // observer knows of the call, kept apart from the table's own state.
 func TestNeverOpensByItself(t *testing.T) {
-	users := []signaling.UserID{anna, ben, carla, mallory, 0, -1}
+	users := []signaling.UserID{anna, anna, anna, ben, carla, mallory, 0, -1}
 	calls := []string{"", "1", "2", "3", "s"}
 	commands := []string{CommandUnlock, CommandUnlock, CommandUnlock, "", "UNLOCK"}
 	r := rand.New(rand.NewPCG(1, 2))
-	any := func() Input {
+	any := func(call string) Input {
 		u, c := users[r.IntN(len(users))], calls[r.IntN(len(calls))]
+		if r.IntN(2) == 0 {
+			c = call // the door's own
+		}
 		return []Input{
 			Pressed{"call"}, Pressed{"hang-up"}, Pressed{"?"}, LinkChanged{r.IntN(4) > 0}, Incoming{c, u}, Answered{c, u}, Declined{c, u}, MediaStarted{c, u},
 			Asked{c, u, commands[r.IntN(len(commands))], r.IntN(2) == 0, ""}, Asked{c, u, CommandUnlock, true, ""}, Asked{c, u, CommandUnlock, false, "no media"},
@@ -208,9 +234,9 @@ func TestNeverOpensByItself(t *testing.T) {
 		ringing := ""
 		var lastOpen time.Time
 		for range 100 {
-			in := any()
+			in := any(x.state.Call)
 			x.now = x.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
-			if a, ok := in.(Answered); ok && a.Call == ringing && ringing != "" {
+			if a, ok := in.(Answered); ok && a.Call == ringing && ringing != "" && (a.User == anna || a.User == ben || a.User == carla) {
 				talking, with, ringing = a.Call, a.User, ""
 			}
 			if e, ok := in.(Ended); ok {
@@ -230,6 +256,8 @@ func TestNeverOpensByItself(t *testing.T) {
 				switch e := e.(type) {
 				case Ring:
 					ringing = e.Call
+				case HangUp:
+					ringing, talking = "", ""
 				case Answer:
 					talking, with = e.Call, in.(Incoming).User
 				case Open:

@@ -2,6 +2,7 @@ package door
 
 import (
 	"fmt"
+	"time"
 
 	"intercom/signaling"
 )
@@ -17,6 +18,7 @@ const (
 	ReasonNotAllowed = "not allowed"
 	ReasonBusy       = "busy"
 	ReasonNoCall     = "not in this call"
+	ReasonEnding     = "the call is being ended"
 	ReasonNotLive    = "the call is not live"
 	ReasonNoLock     = "there is no lock"
 	ReasonTooSoon    = "opened a moment ago"
@@ -54,6 +56,8 @@ func (n *step) refusal(in Asked) string {
 			return in.NotLive
 		}
 		return ReasonNoCall
+	case n.ending:
+		return ReasonEnding
 	case !in.Live:
 		if in.NotLive != "" {
 			return in.NotLive
@@ -67,8 +71,25 @@ func (n *step) refusal(in Asked) string {
 	return ""
 }
 
+// Refusals are noted and told up to a number in a time: whoever floods the door with
+// requests shall neither fill its disk nor make it talk.
+const (
+	refusalsNoted = 30
+	refusalsTime  = time.Minute
+)
+
 // refuse notes a refusal and tells it to who asked, if there is a call to tell it in.
 func (n *step) refuse(call string, user signaling.UserID, reason, text string) {
+	if n.now.Sub(n.refusedSince) >= refusalsTime {
+		n.refused, n.refusedSince = 0, n.now
+	}
+	n.refused++
+	switch {
+	case n.refused > refusalsNoted:
+		return
+	case n.refused == refusalsNoted:
+		text += "; what is refused in the next minute is not noted"
+	}
 	n.note(Note{Type: NoteRefused, Call: call, User: user, Name: n.cfg.Lock, Reason: reason, Text: text})
 	if call != "" {
 		n.do(Tell{Call: call, User: user, Info: map[string]string{"event": "refused", "reason": reason}})

@@ -65,6 +65,9 @@ func Parse(name string, data []byte, into any) (*File, error) {
 	if err := d.Decode(into); err != nil {
 		return nil, explain(name, err, into)
 	}
+	if err := strict(name, data, reflect.TypeOf(into)); err != nil {
+		return nil, err
+	}
 	return &File{name: name, lines: lines(data)}, nil
 }
 
@@ -97,13 +100,111 @@ func explain(name string, err error, into any) error {
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		line, _ := bad.Position()
-		text := strings.TrimPrefix(bad.Error(), "toml: ")
+		text := plain(strings.TrimPrefix(bad.Error(), "toml: "))
 		if k := strings.Join(bad.Key(), "."); k != "" {
 			text = k + ": " + text
 		}
 		return &Error{File: name, Line: line, Text: text}
 	}
 	return &Error{File: name, Text: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+// plain says what the decoder says of a wrong type without the names of Go's types.
+func plain(text string) string {
+	rest, ok := strings.CutPrefix(text, "cannot decode TOML ")
+	if !ok {
+		return text
+	}
+	got, _, _ := strings.Cut(rest, " into ")
+	want := rest[strings.LastIndex(rest, " of type ")+len(" of type "):]
+	switch {
+	case strings.HasPrefix(want, "int") || strings.HasPrefix(want, "uint"):
+		want = "a whole number"
+	case strings.HasPrefix(want, "float"):
+		want = "a number"
+	case want == "string":
+		want = `text in "quotes"`
+	case want == "bool":
+		want = "true or false"
+	case strings.HasPrefix(want, "[]"):
+		want = "a list in [brackets]"
+	case strings.HasPrefix(want, "struct") || !strings.Contains(rest, " of type "):
+		want = "a table"
+	}
+	return "wants " + want + ", not a TOML " + got
+}
+
+// strict refuses what the decoder lets pass: keys in another case, and a duration without
+// its unit, which would be nanoseconds.
+func strict(name string, data []byte, t reflect.Type) error {
+	var p unstable.Parser
+	p.Reset(data)
+	var table toml.Key
+	for p.NextExpression() {
+		node := p.Expression()
+		if node.Kind != unstable.KeyValue {
+			table = nil
+		}
+		key, line := keyOf(&p, node)
+		key = append(table[:len(table):len(table)], key...)
+		if node.Kind != unstable.KeyValue {
+			table = key
+		}
+		if text := strictKey(node, key, t); text != "" {
+			return &Error{File: name, Line: line, Text: text}
+		}
+	}
+	return nil
+}
+
+// keyOf returns the key of an expression and its line, or 0 without a parser.
+func keyOf(p *unstable.Parser, node *unstable.Node) (key toml.Key, line int) {
+	for it := node.Key(); it.Next(); {
+		if line == 0 && p != nil {
+			line = p.Shape(it.Node().Raw).Start.Line
+		}
+		key = append(key, string(it.Node().Data))
+	}
+	return key, line
+}
+
+// strictKey says what is wrong with one key and its value.
+func strictKey(node *unstable.Node, key toml.Key, t reflect.Type) string {
+	to := t
+	for _, part := range key {
+		next, ok := fieldsOf(to)[part]
+		if !ok && len(fieldsOf(to)) > 0 {
+			return unknown(key, t)
+		}
+		if to = next; to == nil {
+			return "" // into a map: anything goes
+		}
+	}
+	if node.Kind != unstable.KeyValue {
+		return ""
+	}
+	return strictValue(node.Value(), key, t, to)
+}
+
+// strictValue says what is wrong with the value of a key, whose type is to.
+func strictValue(v *unstable.Node, key toml.Key, t, to reflect.Type) string {
+	if to == reflect.TypeFor[Duration]() && v.Kind != unstable.String {
+		return strings.Join(key, ".") + `: a duration is written with its unit, like "5s" or "1m30s"`
+	}
+	for it := v.Children(); (v.Kind == unstable.InlineTable || v.Kind == unstable.Array) && it.Next(); {
+		child := it.Node()
+		text := ""
+		if child.Kind == unstable.KeyValue {
+			inner, _ := keyOf(nil, child)
+			text = strictKey(child, append(key[:len(key):len(key)], inner...), t)
+		} else if to.Kind() == reflect.Slice {
+			text = strictValue(child, key, t, to.Elem())
+		}
+		if text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // unknown describes an unknown key, with the known one that it resembles most.
@@ -156,7 +257,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 func nearest(word string, known []string) string {
 	best, distance := "", max(len(word)/3, 2)+1
 	for _, k := range known {
-		if d := levenshtein(word, k); d < distance || d == distance && best != "" && k < best {
+		if d := levenshtein(strings.ToLower(word), k); d < distance || d == distance && best != "" && k < best {
 			best, distance = k, d
 		}
 	}

@@ -72,16 +72,24 @@ pin = 7
 
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[camera]\nfsp = 3":                 `i.toml:2: unknown key "fsp" in [camera]; did you mean "fps"?`,
-		"[camra]\nfps = 3":                  `i.toml:1: unknown key "camra"; did you mean "camera"?`,
-		"zzzzzz = 3":                        `i.toml:1: unknown key "zzzzzz"`,
-		"[[button]]\nname='a'\nresident=[]": `i.toml:3: unknown key "resident" in [button]; did you mean "residents"?`,
-		"\n\n[camera]\nfps = \"many\"":      "i.toml:4:",
-		"[camera\n":                         "i.toml:1:",
-		"[camera]\nwait = \"soon\"":         `is not a duration; write it like "5s" or "1m30s"`,
-		"[camera]\nwait = \"-5s\"":          `is not a duration`,
-		"[camera]\nfps = 1\nfps = 2":        "i.toml:3:",
-		strings.Repeat("# long\n", 1<<20/6): "at most",
+		"[camera]\nfsp = 3":                   `i.toml:2: unknown key "fsp" in [camera]; did you mean "fps"?`,
+		"[camra]\nfps = 3":                    `i.toml:1: unknown key "camra"; did you mean "camera"?`,
+		"zzzzzz = 3":                          `i.toml:1: unknown key "zzzzzz"`,
+		"[[button]]\nname='a'\nresident=[]":   `i.toml:3: unknown key "resident" in [button]; did you mean "residents"?`,
+		"\n\n[camera]\nfps = \"many\"":        "i.toml:4:",
+		"[camera\n":                           "i.toml:1:",
+		"[camera]\nwait = \"soon\"":           `is not a duration; write it like "5s" or "1m30s"`,
+		"[camera]\nwait = \"-5s\"":            `is not a duration`,
+		"[camera]\n\nwait = 5":                "i.toml:3: camera.wait: a duration is written with its unit",
+		"camera = {fps = 1, wait = 5}":        "i.toml:1: camera.wait: a duration is written with its unit",
+		"button = [{name = 'a', NAME = 'b'}]": `unknown key "NAME" in [button]; did you mean "name"?`,
+		"[camera]\nFPS = 3":                   `i.toml:2: unknown key "FPS" in [camera]; did you mean "fps"?`,
+		"[camera]\nfps = 1.5":                 "i.toml:2: camera.fps: wants a whole number, not a TOML float",
+		"[camera]\nsource = 1":                `i.toml:2: camera.source: wants text in "quotes", not a TOML integer`,
+		"camera = 1":                          "i.toml:1: camera: wants a table, not a TOML integer",
+		"button = 1":                          "i.toml:1: button: wants a list in [brackets], not a TOML integer",
+		"[camera]\nfps = 1\nfps = 2":          "i.toml:3:",
+		strings.Repeat("# long\n", 1<<20/6):   "at most",
 	} {
 		var s sample
 		_, err := Parse("i.toml", []byte(text), &s)
