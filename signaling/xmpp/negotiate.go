@@ -204,7 +204,7 @@ func (n *negotiation) sasl() xmpp.StreamFeature {
 		},
 		Negotiate: func(_ context.Context, x *xmpp.Session, data any) (xmpp.SessionState, io.ReadWriter, error) {
 			offered, _ := data.([]string)
-			if err := n.plain(x, offered); err != nil {
+			if err := n.authenticate(x, offered); err != nil {
 				return 0, nil, err
 			}
 			return xmpp.Authn, x.Conn(), nil // a new reader: the stream restarts
@@ -212,7 +212,7 @@ func (n *negotiation) sasl() xmpp.StreamFeature {
 	}
 }
 
-func (n *negotiation) plain(x *xmpp.Session, offered []string) error {
+func (n *negotiation) authenticate(x *xmpp.Session, offered []string) error {
 	refused := &AuthError{JID: n.link.self.String(), Address: n.link.addr.text}
 	if !slices.Contains(offered, "PLAIN") {
 		refused.Condition, refused.Text = "invalid-mechanism", "the server offers only "+strings.Join(offered, ", ")
