@@ -22,6 +22,7 @@ type fakeStation struct {
 	asked    int                                  // calls of Status
 	watchers map[chan control.Event]chan struct{} // events in, closed when the watcher left
 	watching chan struct{}                        // one token for each Watch that began
+	past     []control.Event                      // what happened before a Watch
 	endWatch error                                // ends each Watch at once
 }
 
@@ -79,7 +80,12 @@ func (s *fakeStation) set(change func(*control.Status)) {
 	change(&s.status)
 }
 
-func (s *fakeStation) Watch(ctx context.Context, f func(control.Event) error) error {
+func (s *fakeStation) Watch(ctx context.Context, last int, f func(control.Event) error) error {
+	for _, e := range s.past[max(0, len(s.past)-last):] {
+		if err := f(e); err != nil {
+			return err
+		}
+	}
 	in, left := make(chan control.Event, 16), make(chan struct{})
 	s.mu.Lock()
 	if s.endWatch != nil {

@@ -18,12 +18,13 @@ const (
 	poll       = 200 * time.Millisecond // the level meter is followed at 5 Hz
 	heartbeat  = 15 * time.Second       // shows either end that the other is gone
 	writeLimit = 10 * time.Second       // for a browser to take one message
+	recent     = 50                     // events that a new stream begins with
 	retryAfter = time.Second            // for a browser to come back, in the stream's first line
 )
 
 // serveEvents is a stream of Server-Sent Events (HTML Living Standard, section 9.2): a
 // "status" message at once and whenever the status has changed, and an "event" message
-// for each event from now on. What a browser does not take in time it loses, like any
+// for each of the last events and each one from now on. What a browser does not take in time it loses, like any
 // watcher of the station; then the stream ends and the browser opens another.
 func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 	select {
@@ -48,7 +49,7 @@ func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 	events := make(chan control.Event)
 	watching.Go(func() {
 		defer cancel()
-		err := p.station.Watch(ctx, func(e control.Event) error {
+		err := p.station.Watch(ctx, recent, func(e control.Event) error {
 			select {
 			case events <- e:
 				return nil

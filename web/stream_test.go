@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -240,6 +241,27 @@ func TestStreamEndsWithTheStation(t *testing.T) {
 		defer response.Body.Close()
 		if _, err := io.Copy(io.Discard, response.Body); err != nil {
 			t.Errorf("the stream ended with %v, want in good order", err)
+		}
+	})
+}
+
+// A new page shows what happened before it was opened.
+func TestStreamBeginsWithThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeStation()
+		for i := range recent + 10 {
+			s.past = append(s.past, control.Event{Type: control.Pressed, Name: strconv.Itoa(i), Text: "pressed"})
+		}
+		client, shutdown := serve(t, newPage(t, Config{Station: s}))
+		defer shutdown()
+		r := open(t, client)
+		defer r.body.Close()
+		r.status()
+		for i := range recent {
+			var e control.Event
+			if kind := r.message(&e); kind != "event" || e.Name != strconv.Itoa(i+10) {
+				t.Fatalf("message %d is the %s of %q, want the event of %d", i, kind, e.Name, i+10)
+			}
 		}
 	})
 }

@@ -155,11 +155,11 @@ func (c *config) wire(s *station.Config) error {
 			users[i] = ids[r]
 		}
 		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: b.Name, Residents: users})
-		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: hw.Line{Name: b.Name, Debounce: debounce}})
+		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: hw.Line{Name: b.Name}})
 		names = append(names, b.Name)
 	}
 	s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
-	s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: hw.Line{Name: c.HangUp.Name, Debounce: debounce}})
+	s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: hw.Line{Name: c.HangUp.Name}})
 	board, err := sim.New(sim.Config{Names: names})
 	if err != nil {
 		return err
@@ -178,8 +178,6 @@ const (
 	// retryPress is how long a visitor's press waits for a lost link: as long as one waits
 	// at a door before pressing again.
 	retryPress = 20 * time.Second
-	// debounce is longer than the contacts of a bell button bounce (5 to 20 ms).
-	debounce = 30 * time.Millisecond
 	// pressTime is how long a simulated finger stays on a button.
 	pressTime = 100 * time.Millisecond
 )

@@ -116,7 +116,8 @@ type Station interface {
 	// HangUp ends the call, if there is one, like the hang-up button.
 	HangUp(ctx context.Context) error
 	Status() Status
-	// Watch calls f with each event from now on, in order, until ctx ends or f returns
-	// an error, which it returns. A watcher that is too slow loses the oldest events.
-	Watch(ctx context.Context, f func(Event) error) error
+	// Watch calls f with the last events, at most as many as last says, and then with
+	// each one from now on, in order, until ctx ends or f returns an error, which it
+	// returns. A watcher that is too slow loses the oldest events.
+	Watch(ctx context.Context, last int, f func(Event) error) error
 }

@@ -53,8 +53,8 @@ func (p *panel) watching() int {
 
 func (p *panel) HangUp(context.Context) error { p.note("hangup"); return nil }
 func (p *panel) Status() Status               { return p.status }
-func (p *panel) Watch(ctx context.Context, f func(Event) error) error {
-	return p.Hub.Watch(ctx, 0, f)
+func (p *panel) Watch(ctx context.Context, last int, f func(Event) error) error {
+	return p.Hub.Watch(ctx, last, f)
 }
 
 // start serves st on a socket in a temporary directory until the test ends.

@@ -219,5 +219,5 @@ func (s *server) stream(ctx context.Context, cancel context.CancelFunc, c net.Co
 	})
 	defer reader.Wait()
 	defer c.Close()
-	return s.station.Watch(ctx, func(e Event) error { return writeLine(c, e) })
+	return s.station.Watch(ctx, 0, func(e Event) error { return writeLine(c, e) })
 }

@@ -134,7 +134,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		r.Watch(ctx, func(e control.Event) error { r.more <- e; return nil })
+		r.Watch(ctx, 0, func(e control.Event) error { r.more <- e; return nil })
 	}()
 	synctest.Wait() // the watcher is there before anything happens
 	go func() { done <- r.Run(ctx) }()

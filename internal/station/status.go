@@ -55,13 +55,10 @@ func (s *Station) ask(ctx context.Context, in door.Input) error {
 	}
 }
 
-// Watch calls f with each event from now on.
-func (s *Station) Watch(ctx context.Context, f func(control.Event) error) error {
-	return s.hub.Watch(ctx, 0, f)
+// Watch calls f with the last events and with each one from now on.
+func (s *Station) Watch(ctx context.Context, last int, f func(control.Event) error) error {
+	return s.hub.Watch(ctx, last, f)
 }
-
-// Recent returns the last events, oldest first.
-func (s *Station) Recent() []control.Event { return s.hub.Recent() }
 
 // Status returns the state as of now.
 func (s *Station) Status() control.Status {

@@ -18,7 +18,6 @@ let status = null;
 
 export function startPanel() {
   follow();
-  restoreJournal();
   $("panel-hangup").addEventListener("click", () => act("/api/hangup"));
   setInterval(showCall, 1000);
 }
@@ -27,6 +26,8 @@ export function startPanel() {
 // again, but not one that was refused.
 function follow() {
   const stream = new EventSource("/api/events");
+  // Each stream begins with the last events: what is shown of them already goes.
+  stream.addEventListener("open", () => $("journal").replaceChildren());
   stream.addEventListener("status", (message) => showStatus(JSON.parse(message.data)));
   stream.addEventListener("event", (message) => addToJournal(JSON.parse(message.data)));
   stream.addEventListener("error", () => {
@@ -186,26 +187,7 @@ function showHealth(conditions) {
   );
 }
 
-// The journal outlives a reload of the page: the station tells only what happens from now on.
-function restoreJournal() {
-  try {
-    for (const event of JSON.parse(sessionStorage.getItem("journal") ?? "[]")) showEvent(event);
-  } catch {
-    // Storage is switched off, or holds something else: an empty journal.
-  }
-}
-
-function addToJournal(event) {
-  showEvent(event);
-  try {
-    const events = JSON.parse(sessionStorage.getItem("journal") ?? "[]");
-    sessionStorage.setItem("journal", JSON.stringify([...events, event].slice(-kept)));
-  } catch {
-    // As above: it is shown, not kept.
-  }
-}
-
-function showEvent({ time, type, name, text, reason }) {
+function addToJournal({ time, type, name, text, reason }) {
   const journal = $("journal");
   const at = new Date(time);
   const entry = make("li", { "data-type": type }, make("time", { datetime: time }, clockTime(at, true)), make("span", {}, sentence(text || [type.replaceAll("_", " "), name, reason].filter(Boolean).join(": "))));
