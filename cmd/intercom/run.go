@@ -170,7 +170,12 @@ func (c *config) wire(s *station.Config) error {
 		Line:   hw.Line{Name: c.Lock.Name},
 		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
 	}
-	s.Press = func(name string) error { return pressLine(board, name) }
+	var finger sync.Mutex // there is one: two presses at once would be one
+	s.Press = func(name string) error {
+		finger.Lock()
+		defer finger.Unlock()
+		return pressLine(board, name)
+	}
 	return nil
 }
 
