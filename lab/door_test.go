@@ -107,7 +107,7 @@ func startDemo() (*demo, error) {
 		return nil, err
 	}
 	d, err := startDoor("demo", fmt.Sprintf(settings, doorTone, ringTime), "demo",
-		"--listen", "127.0.0.1:0", "--control", socket)
+		"--listen", "127.0.0.1:0", "--control", socket, "--sdk", filepath.Join(lab.root, "build", "sdk"))
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,7 @@ import (
 	"intercom/lab/browser"
 )
 
-// runSettings configure `intercom run` for any XMPP server, without REST. The residents
-// are those of the reference configuration.
+// runSettings configure `intercom run` for any XMPP server, without REST.
 const runSettings = `
 [account]
 application_id = %d
@@ -27,6 +26,17 @@ chat = "%s"
 
 [control]
 socket = "%s"
+
+[[button]]
+name = "call"
+label = "Ring"
+residents = ["Anna"]
+
+[[resident]]
+id = %d
+name = "Anna"
+may_open = true
+may_call = true
 ` + settings
 
 // TestProsody is the answered call through a server that is not ours, with a phone that
@@ -37,7 +47,7 @@ func TestProsody(t *testing.T) {
 	socket, err := newSocket()
 	must(t, err)
 	config := fmt.Sprintf(runSettings, app, doorAccount.login, doorAccount.id, doorAccount.password,
-		domain, p.chat, socket, doorTone, ringTime)
+		domain, p.chat, socket, anna.id, doorTone, ringTime)
 	d, err := startDoor("run", config, "run")
 	must(t, err)
 	must(t, d.connect(socket))

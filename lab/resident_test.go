@@ -41,7 +41,12 @@ func (m *demo) newResident(t *testing.T, who account, c browser.ProbeConfig) *re
 // is waits until the phone is in the state.
 func (r *resident) is(t *testing.T, limit time.Duration, state string) {
 	t.Helper()
-	must(t, r.Wait(t.Context(), limit, "(s) => document.querySelector('#phone').dataset.state === s", state))
+	err := r.Wait(t.Context(), limit, "(s) => document.querySelector('#phone').dataset.state === s", state)
+	if err != nil {
+		var says string
+		must(t, r.Eval(t.Context(), "() => { const p = document.querySelector('#phone'); return p.dataset.state + ': ' + p.innerText; }", nil, &says))
+		t.Fatalf("%v; the phone is %q", err, says)
+	}
 }
 
 // click clicks a button of the phone or of the panel.
@@ -78,7 +83,9 @@ func checkCall(t *testing.T, p *browser.Page, d *door, tone float64) {
 	t.Helper()
 	v, a := measure(t, p)
 	if faults := checkVideo(v); faults != nil {
-		t.Errorf("the door's picture at the page: %q: %+v", faults, v)
+		var stats any
+		must(t, p.Eval(t.Context(), "probe.stats", nil, &stats))
+		t.Errorf("the door's picture at the page: %q: %+v; statistics %v", faults, v, stats)
 	}
 	if faults := checkAudio(a, doorTone); faults != nil {
 		t.Errorf("the door's sound at the page, %d Hz: %q: %+v", doorTone, faults, a)

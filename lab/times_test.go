@@ -16,8 +16,9 @@ import (
 	"intercom/lab/browser"
 )
 
-// rounds is how many calls of each kind are timed; the median counts.
-const rounds = 5
+// rounds is how many calls of each kind are timed; the median counts. One more before
+// them is not: it warms up codecs and caches.
+const rounds = 7
 
 // A kind of call, and what is timed in it.
 const (
@@ -57,79 +58,94 @@ func (m table) ratio(kind, what string) float64 {
 
 // TestTimes times calls of the door, and in the same run, on the same machine, between
 // two phones on the SDK. Only ratios are judged: twice those committed in
-// testdata/ratios.json is a failure.
+// testdata/ratios.json is a failure. What the machine does besides may hit one kind of
+// call and not another, so that a bad result must come twice.
 func TestTimes(t *testing.T) {
+	text, err := os.ReadFile("testdata/ratios.json")
+	must(t, err)
+	var committed map[string]map[string]float64
+	must(t, json.Unmarshal(text, &committed))
+
+	lab.times = timeAll(t)
+	faults := lab.times.judge(committed)
+	if faults != nil && !t.Failed() {
+		t.Logf("timed again, because of: %q", faults)
+		lab.times = timeAll(t)
+		faults = lab.times.judge(committed)
+	}
+	for _, f := range faults {
+		t.Error(f)
+	}
+}
+
+// judge tells which ratios are twice the committed ones or more.
+func (m table) judge(committed map[string]map[string]float64) (faults []string) {
+	for _, kind := range []string{doorSDK, doorPage} {
+		for _, what := range []string{ring, picture} {
+			got, want := m.ratio(kind, what), committed[kind][what]
+			if !(got < 2*want) {
+				faults = append(faults, fmt.Sprintf("%s, %s: %.2f times that of %s, twice the committed %.2f or more", kind, what, got, pair, want))
+			}
+		}
+	}
+	return faults
+}
+
+// timeAll times all kinds of calls.
+func timeAll(t *testing.T) table {
+	m := table{}
 	d := lab.door(t)
-	lab.times = table{}
 	t.Run(pair, func(t *testing.T) {
 		a := newPhone(t, d.server, anna, browser.ProbeConfig{})
 		b := newPhone(t, d.server, ben, browser.ProbeConfig{})
-		lab.times[pair] = timed(t, func(t *testing.T, n int) (time.Time, *browser.Page) {
+		m[pair] = timed(t, b.Page, func(n int) time.Time {
 			must(t, a.Eval(t.Context(), "(user) => phone.call(user)", ben.id, nil))
-			return a.event(t, soon, "call", n), b.Page
-		}, func(t *testing.T, n int) {
+			return a.event(t, soon, "call", n)
+		}, func(n int) {
 			must(t, a.Click(t.Context(), quick, "#hangup"))
+			a.event(t, soon, "closed", n)
 			b.event(t, soon, "closed", n)
 		})
 	})
-	hungUp := func(t *testing.T, n int) {
+	hungUp := func(t *testing.T) {
 		d.hangUp(t)
 		d.expect(t, soon, control.Ended)
 		d.settle(t)
 	}
 	t.Run(doorSDK, func(t *testing.T) {
 		b := newPhone(t, d.server, ben, browser.ProbeConfig{})
-		lab.times[doorSDK] = timed(t, func(t *testing.T, n int) (time.Time, *browser.Page) {
-			return d.press(t), b.Page
-		}, func(t *testing.T, n int) {
-			hungUp(t, n)
+		m[doorSDK] = timed(t, b.Page, func(int) time.Time { return d.press(t) }, func(n int) {
+			hungUp(t)
 			b.event(t, soon, "closed", n)
 		})
 	})
 	t.Run(doorPage, func(t *testing.T) {
 		b := d.newResident(t, ben, browser.ProbeConfig{})
-		lab.times[doorPage] = timed(t, func(t *testing.T, n int) (time.Time, *browser.Page) {
-			return d.press(t), b.Page
-		}, func(t *testing.T, n int) {
-			hungUp(t, n)
+		m[doorPage] = timed(t, b.Page, func(int) time.Time { return d.press(t) }, func(int) {
+			hungUp(t)
 			b.is(t, soon, "ready")
 		})
 	})
-	if t.Failed() {
-		return
-	}
-
-	text, err := os.ReadFile("testdata/ratios.json")
-	must(t, err)
-	var committed map[string]map[string]float64
-	must(t, json.Unmarshal(text, &committed))
-	for _, kind := range []string{doorSDK, doorPage} {
-		for _, what := range []string{ring, picture} {
-			got, want := lab.times.ratio(kind, what), committed[kind][what]
-			if want <= 0 {
-				t.Errorf("%s, %s: testdata/ratios.json has no ratio", kind, what)
-			} else if got >= 2*want {
-				t.Errorf("%s, %s: %.2f times that of %s, twice the committed %.2f or more", kind, what, got, pair, want)
-			}
-		}
-	}
+	return m
 }
 
-// timed makes calls and returns the medians. call begins one and returns when, and the
-// page that it rings at, which answers; end ends it.
-func timed(t *testing.T, call func(*testing.T, int) (time.Time, *browser.Page), end func(*testing.T, int)) map[string]time.Duration {
+// timed makes calls to a page, which answers, and returns the medians. call begins the
+// n-th, from 1, and returns when; end ends it.
+func timed(t *testing.T, p *browser.Page, call func(n int) time.Time, end func(n int)) map[string]time.Duration {
 	all := map[string][]time.Duration{}
-	for n := 1; n <= rounds; n++ {
-		begun, p := call(t, n)
+	for n := 1; n <= 1+rounds; n++ {
+		begun := call(n)
 		received := markTime(t, p, soon, "call-received", n)
 		must(t, p.Click(t.Context(), quick, "#answer"))
 		accepted := markTime(t, p, soon, "accept", n)
 		var now float64
 		must(t, p.Eval(t.Context(), "(n) => performance.getEntriesByName('accept')[n - 1].startTime", n, &now))
 		shown := firstFrame(t, p, now)
-		all[ring] = append(all[ring], received.Sub(begun))
-		all[picture] = append(all[picture], shown.Sub(accepted))
-		end(t, n)
+		if n > 1 {
+			all[ring] = append(all[ring], received.Sub(begun))
+			all[picture] = append(all[picture], shown.Sub(accepted))
+		}
+		end(n)
 	}
 	t.Logf("%v", all)
 	medians := map[string]time.Duration{}

@@ -237,7 +237,8 @@
         if (s.type !== 'inbound-rtp') continue;
         one[s.kind] = {
           codec: report.get(s.codecId)?.mimeType ?? '', bytes: s.bytesReceived, lost: s.packetsLost,
-          framesDecoded: s.framesDecoded, keyFrames: s.keyFramesDecoded, decoder: s.decoderImplementation,
+          frames: s.framesReceived, framesDecoded: s.framesDecoded, keyFrames: s.keyFramesDecoded,
+          dropped: s.framesDropped, pli: s.pliCount, nack: s.nackCount, freezes: s.totalFreezesDuration,
         };
       }
       all.push(one);
