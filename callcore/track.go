@@ -241,7 +241,10 @@ func (t *track) begin(codec capture.Codec) {
 	case capture.H264:
 		t.payloader = new(codecs.H264Payloader)
 	case capture.VP8:
-		t.payloader = &codecs.VP8Payloader{EnablePictureID: true}
+		// No picture ids: pion leaves out the one that is zero, in the first frame and in
+		// each 32768th, and a browser that had one in the next frame waits for it until it
+		// asks for a key frame, three seconds later. Without, sequence numbers do.
+		t.payloader = new(codecs.VP8Payloader)
 	}
 	t.clock = mediaClock{rate: codec.ClockRate(), steady: !t.video, base: rand.Uint32()}
 	t.wantKey = true

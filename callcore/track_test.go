@@ -134,6 +134,30 @@ func TestPacketize(t *testing.T) {
 	}
 }
 
+// TestVP8PictureIDs looks at the payload descriptors (RFC 7741, section 4.2) of many frames:
+// either all frames have a picture id or none has. A browser stops at the first that has
+// not what the others have.
+func TestVP8PictureIDs(t *testing.T) {
+	w := &wire{keep: true}
+	k := bound(t, capture.VP8, w)
+	for i := range 3 {
+		if err := k.write(&capture.Packet{Codec: capture.VP8, Data: []byte{0, 1, 2, 3}, Time: time.Unix(int64(i), 0), Key: i == 0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var with int
+	for _, p := range w.packets {
+		var d codecs.VP8Packet
+		if _, err := d.Unmarshal(p.Payload); err != nil {
+			t.Fatal(err)
+		}
+		with += int(d.I)
+	}
+	if with != 0 && with != len(w.packets) {
+		t.Errorf("%d of %d frames have a picture id", with, len(w.packets))
+	}
+}
+
 func TestMediaClock(t *testing.T) {
 	begin := time.Unix(1e9, 0)
 	at := func(d time.Duration, duration time.Duration) *capture.Packet {
