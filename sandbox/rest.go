@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -107,9 +106,15 @@ func (s *Server) handler() http.Handler {
 		{"GET /events.json", user, s.listEvents},
 		{"GET /events/{file}", user, s.readEvent},
 		{"DELETE /events/{file}", user, s.deleteEvent},
+		{"POST /blobs.json", user, s.createFile},
+		{"GET /blobs.json", user, s.listFiles},
+		{"GET /blobs/{file}", anyone, s.readFile},
+		{"PUT /blobs/{id}/complete.json", user, s.completeFile},
+		{"DELETE /blobs/{file}", user, s.deleteFile},
 	} {
 		mux.Handle(r.pattern, s.serve(r.need, r.do))
 	}
+	mux.HandleFunc("POST /blobs/{id}/upload/{$}", s.upload)
 	mux.Handle("/", s.serve(anyone, func(*call) (answer, error) { return answer{}, errNotFound }))
 	return cors(mux)
 }
@@ -140,7 +145,11 @@ func (s *Server) serve(need access, do func(*call) (answer, error)) http.Handler
 		if err != nil {
 			a = refusal(err)
 		}
-		s.log.Debug("rest", "method", r.Method, "path", r.URL.Path, "status", a.status, slog.Any("cause", err))
+		attrs := []any{"method", r.Method, "path", r.URL.Path, "status", a.status}
+		if err != nil {
+			attrs = append(attrs, "cause", err)
+		}
+		s.log.Debug("rest", attrs...)
 		reply(w, a)
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -198,4 +200,11 @@ func TestSecretsStayHidden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// tlsTransport trusts a certificate of ours.
+func tlsTransport(t *testing.T, pool *x509.CertPool) *http.Transport {
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	t.Cleanup(tr.CloseIdleConnections)
+	return tr
 }

@@ -38,6 +38,7 @@ type store struct {
 	nonces   map[nonce]struct{}
 	devices  map[int64][]subscription // by user
 	events   []event
+	files    files
 }
 
 // account is a user with what has happened to it.

@@ -25,19 +25,20 @@ func (e *streamError) bytes() []byte {
 	return []byte(b.String())
 }
 
-// stanzaError answers a stanza (RFC 6120, section 8.3).
-type stanzaError struct{ kind, condition string }
+// stanzaError answers a stanza (RFC 6120, section 8.3). The code is that of XEP-0086, which
+// ejabberd sends and the JavaScript SDK hands to its application.
+type stanzaError struct{ code, kind, condition string }
 
 // The stanza errors that the server answers with.
 var (
-	errUnavailable   = stanzaError{"cancel", "service-unavailable"}
-	errBadRequest    = stanzaError{"modify", "bad-request"}
-	errMalformedJID  = stanzaError{"modify", "jid-malformed"}
-	errRemoteServer  = stanzaError{"cancel", "remote-server-not-found"}
-	errNotAcceptable = stanzaError{"modify", "not-acceptable"}
+	errUnavailable   = stanzaError{"503", "cancel", "service-unavailable"}
+	errBadRequest    = stanzaError{"400", "modify", "bad-request"}
+	errMalformedJID  = stanzaError{"400", "modify", "jid-malformed"}
+	errRemoteServer  = stanzaError{"404", "cancel", "remote-server-not-found"}
+	errNotAcceptable = stanzaError{"406", "modify", "not-acceptable"}
 )
 
 // bytes serialises the error as a stanza's child.
 func (e stanzaError) bytes() string {
-	return "<error type='" + e.kind + "'><" + e.condition + " xmlns='" + nsStanzas + "'/></error>"
+	return "<error code='" + e.code + "' type='" + e.kind + "'><" + e.condition + " xmlns='" + nsStanzas + "'/></error>"
 }

@@ -92,8 +92,10 @@ func (m *meter) next() error {
 		}
 		switch c {
 		case ' ', '\t', '\r', '\n':
-		default:
+		case '<':
 			return m.r.UnreadByte()
+		default: // the decoder would wait for a "<"
+			return errText
 		}
 	}
 }

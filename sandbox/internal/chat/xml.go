@@ -80,7 +80,7 @@ func (e *element) bytes(from, to, extra string) []byte {
 }
 
 // readElement reads one element. space is the default namespace around it. The error is
-// a *streamError, or what the reader returned.
+// a *streamError, io.EOF if the client ends its stream, or what the reader returned.
 func readElement(r io.Reader, space string) (*element, error) {
 	p := &parser{dec: xml.NewDecoder(r), prefixes: []binding{{"xml", nsXML}, {"stream", nsStream}}}
 	tok, err := p.dec.RawToken()
@@ -96,10 +96,12 @@ func readElement(r io.Reader, space string) (*element, error) {
 		}
 		return nil, &streamError{"not-well-formed", "the end of an element that was not open"}
 	case xml.CharData:
-		return nil, &streamError{"not-well-formed", "text between stanzas"}
+		return nil, errText
 	}
 	return nil, errRestricted
 }
+
+var errText = &streamError{"not-well-formed", "text between stanzas"}
 
 var errRestricted = &streamError{"restricted-xml", "comments, processing instructions and document types are not XMPP"}
 
@@ -140,6 +142,9 @@ func (p *parser) element(start xml.StartElement, space string) (*element, error)
 	if err != nil {
 		return nil, err
 	}
+	if name.Space == nsStream && name.Local != "error" {
+		return nil, &streamError{"bad-format", "<" + rawName(start.Name) + "> within a stream"}
+	}
 	if start.Name.Space != "" && name.Space != nsStream {
 		// Its children might count on another default namespace than the one that
 		// it will have at the receiver.
@@ -157,6 +162,9 @@ func (p *parser) element(start xml.StartElement, space string) (*element, error)
 		if err := p.copy(tok); err != nil {
 			return nil, err
 		}
+	}
+	if name.Space == nsStream {
+		return nil, io.EOF // the client's stream error ends the stream
 	}
 	e.inner, e.children, e.text = p.inner.Bytes(), p.children, p.text.String()
 	return e, nil
