@@ -80,7 +80,7 @@ func (s *Server) createFile(c *call) (answer, error) {
 		return answer{}, invalid("content_type", "is not a media type")
 	}
 	x.public = slices.Contains([]string{"true", "1"}, c.params.Get("blob[public]"))
-	st := s.store
+	base, st := s.base(), s.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.last++
@@ -90,7 +90,7 @@ func (s *Server) createFile(c *call) (answer, error) {
 	}
 	st.files.all = append(st.files.all, x)
 	body := fileBody(x)
-	to := s.base() + "/blobs/" + strconv.FormatInt(x.id, 10) + "/upload/"
+	to := base + "/blobs/" + strconv.FormatInt(x.id, 10) + "/upload/"
 	body["blob_object_access"] = map[string]any{
 		"id": x.id, "blob_id": x.id, "expires": stamp(x.created.Add(uploadTime)), "object_access_type": "Write",
 		"params": to + "?" + url.Values{"Content-Type": {x.kind}, "key": {x.key}, "success_action_status": {"201"}}.Encode(),

@@ -227,13 +227,23 @@ func (s *Server) Run(ctx context.Context) error {
 				failed <- fmt.Errorf("accept REST connections on %s: %w", a.REST, err)
 			}
 		})
-		defer web.Close()
+		defer stopWeb(web)
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
 		return err
+	}
+}
+
+// stopWeb lets requests come to their end, which takes no time: nothing here waits for
+// anything. Connections that have not asked for anything yet are not waited for long.
+func stopWeb(web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if web.Shutdown(ctx) != nil {
+		web.Close()
 	}
 }
 

@@ -20,6 +20,7 @@ type conn struct {
 	once sync.Once
 
 	user atomic.Pointer[string] // the node, once logged in; for Kick
+	slow atomic.Bool            // it was cut off for not reading
 
 	// Set before the connection is in the hub, then constant.
 	node, resource, jid string
@@ -43,10 +44,10 @@ func (c *conn) abort() {
 }
 
 // send queues a stanza. A client that does not take what it is sent is cut off rather
-// than waited for.
+// than waited for. It is called with locks held, and does not block.
 func (c *conn) send(stanza []byte) {
 	if !c.out.put(stanza) {
-		c.log.Warn("client cut off", "user", c.jid, "cause", "it reads too slowly")
+		c.slow.Store(true)
 		c.abort()
 	}
 }
@@ -76,7 +77,11 @@ func (c *conn) serve() {
 	wg.Go(c.write)
 	err = c.session()
 	c.srv.hub.leave(c)
-	c.log.Info("client left", "user", c.jid, "cause", cause(err))
+	if c.slow.Load() {
+		c.log.Warn("client cut off", "user", c.jid, "cause", "it does not read what it is sent")
+	} else {
+		c.log.Info("client left", "user", c.jid, "cause", cause(err))
+	}
 	var last *streamError
 	errors.As(err, &last)
 	c.end(last)
