@@ -39,10 +39,11 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	code := 1
-	err := lab.start()
+	committed, err := readRatios()
+	err = errors.Join(err, lab.start())
 	if err == nil {
 		code = m.Run()
-		lab.times.print(os.Stdout)
+		lab.times.print(os.Stdout, committed)
 	}
 	if err := errors.Join(err, lab.end(code == 0)); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
