@@ -20,6 +20,7 @@ test: ## vet, unit tests with the race detector, and the main calls in a real br
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@set -o pipefail; $(GOTEST) -json ./... | go run ./internal/cmd/skips
+	@set -o pipefail; CGO_ENABLED=0 go test -json ./cmd/intercom | go run ./internal/cmd/skips
 	@set -o pipefail; go test -tags e2e -timeout 300s -json -run '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
 
 # What make test runs of the end-to-end suite; make e2e runs all the others.

@@ -6,5 +6,5 @@ import "errors"
 
 // coders refuses: all coders of picture and sound are C libraries.
 func (d *devices) coders(*config) error {
-	return errors.New("this program was built without cgo and cannot code picture and sound; build it with CGO_ENABLED=1 (make build)")
+	return exitError{exitFailed, errors.New("this program was built without cgo and cannot code picture and sound; build it with CGO_ENABLED=1 (make build)")}
 }
