@@ -107,6 +107,7 @@ const (
 // login finds out who the door is, however long it takes.
 func (ch *chat) login(ctx context.Context) (*quickblox.Client, error) {
 	network, refused := backoff.Backoff{Cap: restCap}, backoff.Backoff{Base: 5 * time.Second, Cap: refusedCap}
+	said := ""
 	for {
 		inner, err := ch.tryLogin(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -117,7 +118,12 @@ func (ch *chat) login(ctx context.Context) (*quickblox.Client, error) {
 		if status := (*rest.StatusError)(nil); errors.As(err, &status) && status.Auth() {
 			wait = refused.Next()
 		}
-		ch.log.Warn("the door is not logged in", "cause", err, "retry", wait.Round(time.Millisecond))
+		level := slog.LevelWarn
+		if err.Error() == said {
+			level = slog.LevelDebug // a long outage is one line, not thousands
+		}
+		said = err.Error()
+		ch.log.Log(ctx, level, "the door is not logged in", "cause", err, "retry", wait.Round(time.Millisecond))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

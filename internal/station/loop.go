@@ -34,10 +34,13 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 	l.wake = time.NewTimer(time.Hour)
 	l.wake.Stop()
 	defer l.wake.Stop()
+	l.mu.Lock()
+	l.status.Link = control.Link{Since: time.Now(), Reason: "not connected yet"}
+	l.mu.Unlock()
 	l.show()
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
 	defer l.publish(control.Event{Type: control.Stopped, Text: "the station stops"})
-	l.drive(string(l.state.Shows))
+	l.drive(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
 		select {
@@ -189,7 +192,7 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
 		}
 	case door.Light:
-		l.drive(string(e.Show))
+		l.drive(e.Show)
 	case door.Note:
 		l.note(e)
 	}
@@ -224,10 +227,9 @@ func (l *loop) inSession(key, what string, do func(*callcore.Session) error) {
 }
 
 // drive sets the light's line: lit while the door is in use.
-func (l *loop) drive(show string) {
-	lit := show == string(door.LightCalling) || show == string(door.LightTalking) || show == string(door.LightOpened)
-	err := l.light.Set(lit)
-	l.Station.health.Report("light", err)
+func (l *loop) drive(show door.LightState) {
+	lit := show == door.LightCalling || show == door.LightTalking || show == door.LightOpened
+	l.health.Report("light", l.light.Set(lit))
 }
 
 // note publishes what the door has to tell.
