@@ -347,3 +347,21 @@ func TestBrokenCamera(t *testing.T) {
 		}
 	})
 }
+
+// TestBestPathLeadsNowhere answers with an address that nobody has as the best of all: the
+// call takes what works, without waiting for another round of checks.
+func TestBestPathLeadsNowhere(t *testing.T) {
+	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+		phone := w.Script(2, "phone")
+		s := door.Call(signaling.Video, 2)
+		call := phone.Await(signaling.Call)
+		answer := strings.Replace(phone.Answer(call.SDP), "a=mid:0\r\n", "a=mid:0\r\na=candidate:1 1 udp 4294967295 10.9.9.9 9 typ host\r\n", 1)
+		start := time.Now()
+		phone.Reply(call, signaling.Signal{Kind: signaling.Accept, SDP: answer})
+		callcoretest.AwaitWhere(door, func(e callcore.ConnectionChanged) bool { return e.State == callcore.PeerConnected })
+		if d := time.Since(start); d > 150*time.Millisecond {
+			t.Errorf("it took %v to connect, want less than one round of 200 ms", d)
+		}
+		must(t, s.HangUp(t.Context(), nil))
+	})
+}

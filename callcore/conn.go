@@ -25,6 +25,12 @@ const (
 	jobsWaiting = 64
 )
 
+// nudges are the times after the last of the peer's candidates at which pion is made to look
+// at what its checks have found. By itself it does so every 200 ms only, unless it is the
+// best of all pairs that works first; and the best is often one that leads nowhere, such as
+// an address of a private network at either end.
+var nudges = [...]time.Duration{15 * time.Millisecond, 35 * time.Millisecond, 75 * time.Millisecond, 150 * time.Millisecond}
+
 var errWorkerStuck = errors.New("the connection does not take more work")
 
 // conn is one PeerConnection and the goroutine that alone calls its methods: pion takes
@@ -41,6 +47,10 @@ type conn struct {
 	pc       *webrtc.PeerConnection
 	tracks   []*track
 	mid      string        // of the first section
+	offering bool          // we offered: ICE's controlling side, which chooses the path
+	nudge    *time.Timer   // when the next of nudges is due
+	nudged   int           // how many were given since the last candidate
+	dummies  int           // how many ever
 	found    chan struct{} // a token: a candidate was found
 	gathered chan struct{} // closed: all were
 
@@ -86,8 +96,10 @@ const (
 )
 
 func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
+	nudge := time.NewTimer(time.Hour)
+	nudge.Stop()
 	return &conn{
-		Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
+		nudge: nudge, Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
 		found: make(chan struct{}, 1), gathered: make(chan struct{}),
 	}
 }
@@ -95,9 +107,12 @@ func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFun
 // run does jobs until ctx ends. Then it closes the connection first, which ends the reads
 // of its tracks, and waits for their goroutines.
 func (w *conn) run(ctx context.Context) {
+	defer w.nudge.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+		case <-w.nudge.C:
+			w.lookAgain()
 		case j := <-w.jobs:
 			if err := w.do(ctx, j); err != nil {
 				w.report(ctx, report{what: becameInput, input: mediaFailed, err: err})
@@ -150,6 +165,7 @@ func (w *conn) do(ctx context.Context, j job) error {
 // offer makes our description, or brings the one there is up to date.
 func (w *conn) offer(ctx context.Context) error {
 	if w.pc == nil {
+		w.offering = true
 		up, err := w.open(ctx)
 		if err != nil {
 			return err
@@ -220,7 +236,28 @@ func (w *conn) addCandidates(ctx context.Context, list []signaling.Candidate) {
 		}
 		if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: demote(c.Candidate)}); err != nil {
 			w.report(ctx, report{what: badCandidate, err: fmt.Errorf("add candidate %.100q: %w", c.Candidate, err)})
+			continue
 		}
+		w.nudged = 0
+		w.nudge.Reset(nudges[0])
+	}
+}
+
+// lookAgain makes pion look at its pairs now. It does when it is told a new candidate: this
+// one is of a kind that we have no socket for (TCP, at an address for documentation, RFC
+// 5737), so that no check is ever sent to it.
+func (w *conn) lookAgain() {
+	if !w.offering || w.pc.ICEConnectionState() != webrtc.ICEConnectionStateChecking {
+		return
+	}
+	w.dummies++
+	dummy := fmt.Sprintf("candidate:0 1 tcp 1 192.0.2.1 %d typ host tcptype passive", w.dummies)
+	if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: dummy}); err != nil {
+		w.log.Debug("pion was not made to look at its pairs", keyCall, w.peer.wire, keyError, err)
+		return
+	}
+	if w.nudged++; w.nudged < len(nudges) {
+		w.nudge.Reset(nudges[w.nudged] - nudges[w.nudged-1])
 	}
 }
 

@@ -31,6 +31,10 @@ const (
 )
 
 const (
+	// iceChecks is how often a pair is tried before it is given up: pion's seven rounds of
+	// 200 ms, and one for each of the nudges, which are rounds too.
+	iceChecks = 7 + uint16(len(nudges))
+
 	// iceSilence: without a packet for this long a connection counts as lost, as in
 	// browsers.
 	iceSilence = 5 * time.Second
@@ -78,6 +82,7 @@ func newEngine(cfg Config) (*engine, error) {
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.SetIncludeLoopbackCandidate(true) // a browser on the same machine
 	s.SetICETimeouts(iceSilence, cfg.Timers.Disconnect+iceSpare, iceKeepalive)
+	s.SetICEMaxBindingRequests(iceChecks)
 	s.SetHostAcceptanceMinWait(0)
 	s.SetSrflxAcceptanceMinWait(reflexiveWait)
 	s.SetPrflxAcceptanceMinWait(peerReflexiveWait)
