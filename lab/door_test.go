@@ -43,6 +43,9 @@ const doorTone = 523
 // longer than any test takes to answer.
 const ringTime = 8 * time.Second
 
+// eventsShown is how many of a door's last events the report of a failure has.
+const eventsShown = 30
+
 // settings are the same for all doors of the lab. The lock's times are short so that
 // tests which open it one after the other need not wait.
 const settings = `
@@ -186,7 +189,7 @@ func (d *door) begin(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			d.mu.Lock()
-			for _, e := range d.events[begun:] {
+			for _, e := range d.events[max(begun, len(d.events)-eventsShown):] {
 				t.Logf("door: %s %s user=%d name=%q reason=%q", e.Time.Format("15:04:05.000"), e.Type, e.User, e.Name, e.Reason)
 			}
 			d.mu.Unlock()
