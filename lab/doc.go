@@ -8,5 +8,7 @@
 // loudspeaker measured. Logs, and a picture of every page of a test that failed, are in
 // lab/out.
 //
-//	go test -tags e2e ./lab
+//	go test -tags e2e -count=1 ./lab
+//
+// -count=1, because go test does not know that the result depends on the whole program.
 package lab
