@@ -21,14 +21,14 @@ test: ## vet, unit tests with the race detector, and the main calls in a real br
 	@$(MAKE) --no-print-directory lint
 	@set -o pipefail; $(GOTEST) -json ./... | go run ./internal/cmd/skips
 	@set -o pipefail; CGO_ENABLED=0 go test -json ./cmd/intercom | go run ./internal/cmd/skips
-	@set -o pipefail; go test -tags e2e -timeout 300s -json -run '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+	@set -o pipefail; go test -tags e2e -count=1 -timeout 300s -json -run '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
 
 # What make test runs of the end-to-end suite; make e2e runs all the others.
 MAIN_CALLS := ^(TestAnswered|TestDeclined|TestUnlock)$$
 
 e2e: ## the rest of the calls in a real browser, and the table of times
 	@scripts/setup.sh test
-	@set -o pipefail; go test -tags e2e -timeout 600s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+	@set -o pipefail; go test -tags e2e -count=1 -timeout 600s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
 
 lint: ## gofmt, vet with and without cgo, go.mod tidy
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
