@@ -20,7 +20,8 @@ type loop struct {
 	keys     map[*callcore.Session]string
 	pending  []door.Input // of our own making, taken before anything else
 	wake     *time.Timer
-	peer     peer // who is in the call, for the status
+	peer     peer            // who is in the call, for the status
+	news     []control.Event // of this turn
 }
 
 // peer is what is known of the one who talks to the door.
@@ -70,7 +71,18 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			return
 		}
 		l.show()
+		// Whoever hears of something finds it in the status.
+		for _, e := range l.news {
+			l.publish(e)
+		}
+		l.news = l.news[:0]
 	}
+}
+
+// tell has an event published at the end of the turn.
+func (l *loop) tell(e control.Event) {
+	e.Time = time.Now()
+	l.news = append(l.news, e)
 }
 
 // take gives the door an input, carries out what comes of it, and goes on with the inputs
@@ -99,7 +111,7 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 	key := l.keys[h.Session]
 	switch e := e.(type) {
 	case callcore.Incoming:
-		key = h.Session.ID()
+		key = "from " + h.Session.ID() // the caller chose that id: it must not pass for a key of the door's
 		l.remember(key, h.Session)
 		l.peer = peer{device: h.Device}
 		l.take(ctx, door.Incoming{Call: key, User: h.User})
@@ -154,7 +166,7 @@ func (l *loop) linkChanged(ctx context.Context, e callcore.LinkChanged) {
 			ev.Text += ": " + ev.Reason
 		}
 	}
-	l.publish(ev)
+	l.tell(ev)
 	l.mu.Lock()
 	l.status.Link = control.Link{Up: e.Up, Since: time.Now(), Reason: ev.Reason}
 	l.mu.Unlock()
@@ -232,13 +244,13 @@ func (l *loop) drive(show door.LightState) {
 	l.health.Report("light", l.light.Set(lit))
 }
 
-// note publishes what the door has to tell.
+// note tells what the door has to tell.
 func (l *loop) note(n door.Note) {
 	call := n.Call
 	if s := l.sessions[call]; s != nil {
 		call = s.ID()
 	}
-	l.publish(control.Event{Type: string(n.Type), Call: call, User: int64(n.User), Name: n.Name, Reason: n.Reason, Text: n.Text})
+	l.tell(control.Event{Type: string(n.Type), Call: call, User: int64(n.User), Name: n.Name, Reason: n.Reason, Text: n.Text})
 }
 
 // show makes what the loop knows visible to Status.

@@ -202,9 +202,13 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var parts sync.WaitGroup
-	part := func(name string, run func(context.Context) error) {
-		parts.Go(func() {
+	// The chat ends after the calls, whose last hangUps it has to send: without them phones
+	// would ring on at a door that is gone.
+	linkCtx, closeLink := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeLink()
+	var parts, link sync.WaitGroup
+	part := func(ctx context.Context, group *sync.WaitGroup, name string, run func(context.Context) error) {
+		group.Go(func() {
 			err := run(ctx)
 			if ctx.Err() == nil {
 				cancel(fmt.Errorf("%s ended: %w", name, errors.Join(err, errEnded)))
@@ -212,12 +216,13 @@ func (s *Station) Run(ctx context.Context) error {
 		})
 	}
 	edges := make(chan hw.Edge)
-	part("lock guard", s.guard.Run)
-	part("camera", s.video.Run)
-	part("sound", s.sound.Run)
-	part("chat", s.chat.Run)
-	part("calls", s.calls.Run)
-	part("buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
+	var unsafe error // what the lock's guard says when it ends
+	part(ctx, &parts, "lock guard", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
+	part(ctx, &parts, "camera", s.video.Run)
+	part(ctx, &parts, "sound", s.sound.Run)
+	part(linkCtx, &link, "chat", s.chat.Run)
+	part(ctx, &parts, "calls", s.calls.Run)
+	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
 	// The journal is the last to end: it takes down that the others did.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
@@ -225,9 +230,14 @@ func (s *Station) Run(ctx context.Context) error {
 	l := &loop{Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{}}
 	l.run(ctx, edges)
 	parts.Wait()
+	closeLink()
+	link.Wait()
 	s.health.Close()
 	closeJournal()
 	writer.Wait()
+	if unsafe != nil {
+		return unsafe // however Run was ended: somebody has to look at the door
+	}
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

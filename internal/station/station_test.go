@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,6 +57,7 @@ type chat struct {
 func (c *chat) Run(ctx context.Context) error {
 	c.report(nil)
 	<-ctx.Done()
+	c.SetLink(false) // nothing is sent by a connection that has ended
 	return ctx.Err()
 }
 
@@ -376,6 +378,57 @@ func TestJournalAndPress(t *testing.T) {
 		}
 		if want := []string{control.Started, control.LinkUp, control.Pressed, control.Stopped}; !slices.Equal(types, want) {
 			t.Errorf("the journal has %v, want %v", types, want)
+		}
+	})
+}
+
+// A caller chooses the id of his call, which must not pass for one of ours.
+func TestStrangerCallsAsTheButtonIsPressed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		defer r.end()
+		a := r.world.Phone(callcoretest.Spec{User: anna})
+		m := r.world.Script(mallory, "phone")
+		offer := m.Offer()
+		for round := range 5 {
+			m.Post(signaling.Signal{Kind: signaling.Call, Session: strconv.Itoa(round + 1), Peer: doorID, Initiator: mallory,
+				Opponents: []signaling.UserID{doorID}, CallType: signaling.Video, SDP: offer})
+			time.Sleep(5 * time.Millisecond)
+			if err := r.Press(t.Context(), "call"); err != nil {
+				t.Fatal(err)
+			}
+			callcoretest.Await[callcore.Incoming](a)
+			time.Sleep(time.Second)
+			if st := r.Status(); st.State != "calling" {
+				t.Fatalf("round %d: phones ring, and the door is %s", round, st.State)
+			}
+			if err := r.HangUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			callcoretest.Await[callcore.HungUp](a)
+		}
+	})
+}
+
+func TestStopWhilePhonesRing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		a := r.world.Phone(callcoretest.Spec{User: anna})
+		r.press("call")
+		callcoretest.Await[callcore.Incoming](a)
+		r.end()
+		callcoretest.Await[callcore.HungUp](a) // not only after a minute
+	})
+}
+
+func TestStopWithALockThatDoesNotObey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		if err := r.board.Fail("door", errors.New("line stuck")); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.stop(); err == nil || !strings.Contains(err.Error(), "not known to be safe") {
+			t.Errorf("the station ended with %v, want that the lock is not known to be safe", err)
 		}
 	})
 }
