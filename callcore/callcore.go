@@ -40,8 +40,8 @@ type Config struct {
 	// Net is the network that media use; nil: the host's.
 	Net    transport.Net
 	Timers Timers
-	// MaxRing is the most users that one ring group may call; zero: 8. Each one costs a
-	// PeerConnection while it rings.
+	// MaxRing is the most users that one ring group may call; zero: DefaultMaxRing. Each
+	// one costs a PeerConnection while it rings.
 	MaxRing int
 	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
 	// pion says; nil: nothing is logged.
@@ -101,7 +101,8 @@ const (
 	defaultAnswer     = 60 * time.Second
 	defaultDialing    = 5 * time.Second
 	defaultDisconnect = 30 * time.Second
-	defaultMaxRing    = 8
+
+	DefaultMaxRing = 8 // users of a ring group
 )
 
 // Client runs the calls of one user.
@@ -167,12 +168,15 @@ func (c *Config) complete() error {
 		return fmt.Errorf("configuration: the largest ring group is negative: %d", c.MaxRing)
 	}
 	if c.MaxRing == 0 {
-		c.MaxRing = defaultMaxRing
+		c.MaxRing = DefaultMaxRing
 	}
 	if c.ICE.Policy == "" {
 		c.ICE.Policy = PolicyAll
 	}
-	return c.ICE.check()
+	if err := c.ICE.Check(); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
 }
 
 // Events returns the stream of what happens, in order; it is closed when Run returns.

@@ -103,14 +103,14 @@ func newEngine(cfg Config) (*engine, error) {
 	}, nil
 }
 
-// check refuses servers that would make every PeerConnection fail.
-func (i ICE) check() error {
+// Check refuses servers that would make every PeerConnection fail.
+func (i ICE) Check() error {
 	if i.Policy != PolicyAll && i.Policy != PolicyRelay {
-		return fmt.Errorf("configuration: ICE policy %q: it is %q or %q", i.Policy, PolicyAll, PolicyRelay)
+		return fmt.Errorf("ICE policy %q: it is %q or %q", i.Policy, PolicyAll, PolicyRelay)
 	}
 	for _, s := range i.Servers {
 		if len(s.URLs) == 0 {
-			return fmt.Errorf("configuration: an ICE server without URLs")
+			return fmt.Errorf("an ICE server without URLs")
 		}
 		for _, u := range s.URLs {
 			scheme, _, _ := strings.Cut(u, ":")
@@ -118,10 +118,10 @@ func (i ICE) check() error {
 			case "stun", "stuns":
 			case "turn", "turns":
 				if s.Username == "" || s.Credential == "" {
-					return fmt.Errorf("configuration: ICE server %s: TURN needs a user name and a credential", u)
+					return fmt.Errorf("ICE server %s: TURN needs a user name and a credential", u)
 				}
 			default:
-				return fmt.Errorf("configuration: ICE server %q: it begins with stun:, stuns:, turn: or turns:", u)
+				return fmt.Errorf("ICE server %q: it begins with stun:, stuns:, turn: or turns:", u)
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,8 +140,13 @@ func (ch *chat) tryLogin(ctx context.Context) (*quickblox.Client, error) {
 	}
 	var domain, address string
 	if ch.cfg.Account.AccountKey != "" {
-		// Without an answer the configured hosts serve: that is how the SDKs do it.
-		if e, err := ch.rest.Settings(ctx); err != nil {
+		// Without a useful answer the configured hosts serve: that is how the SDKs do it.
+		// But a network that is not there yet is no answer.
+		e, err := ch.rest.Settings(ctx)
+		if unreached := net.Error(nil); errors.As(err, &unreached) {
+			return nil, err
+		}
+		if err != nil {
 			ch.log.Warn("the account's own hosts are not known; the configured ones are used", "cause", err)
 		} else if e.Chat != ch.cfg.Server.ChatDomain {
 			domain, address = e.Chat, "tls://"+e.Chat+":5223"
@@ -148,6 +155,9 @@ func (ch *chat) tryLogin(ctx context.Context) (*quickblox.Client, error) {
 	s, err := ch.rest.Session(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if i := slices.IndexFunc(ch.cfg.Resident, func(r resident) bool { return r.ID == int64(s.UserID) }); i >= 0 {
+		return nil, fmt.Errorf("account.login: %q is user %d, the resident %s; the door needs an account of its own", ch.cfg.Account.Login, s.UserID, ch.cfg.Resident[i].Name)
 	}
 	return ch.client(s.UserID, domain, address)
 }

@@ -132,7 +132,10 @@ func printStatus(w io.Writer, st control.Status) error {
 			row("", "with %s", residentName(st, c.User))
 		}
 		if c.Media {
-			row("", "media arrives, we send %s", c.Codec)
+			row("", "media arrives")
+		}
+		if c.Codec != "" {
+			row("", "we send %s", c.Codec)
 		}
 	}
 	if st.Link.Up {

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"intercom/callcore"
 	"intercom/capture"
 	"intercom/internal/conf"
 )
@@ -152,7 +155,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkMedia, c.checkTimes, c.checkDoor} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkTimes, c.checkDoor} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -224,8 +227,24 @@ func (c *config) checkServers() error {
 			return c.wrong("server.api", "%q is not an address like https://api.quickblox.com", s.API)
 		}
 	}
-	if c.ICE.Policy != "all" && c.ICE.Policy != "relay" {
+	_, err := newChat(c, slog.New(slog.DiscardHandler), func(error) {}) // knows more of addresses
+	return err
+}
+
+func (c *config) checkICE() error {
+	ice := c.iceServers()
+	if ice.Policy != callcore.PolicyAll && ice.Policy != callcore.PolicyRelay {
 		return c.wrong("ice.policy", `%q is neither "all" nor "relay"`, c.ICE.Policy)
+	}
+	turn := false
+	for i, s := range ice.Servers {
+		if err := (callcore.ICE{Policy: ice.Policy, Servers: []callcore.ICEServer{s}}).Check(); err != nil {
+			return c.wrong(fmt.Sprintf("ice.server.%d.urls", i), "%v", err)
+		}
+		turn = turn || slices.ContainsFunc(s.URLs, func(u string) bool { return strings.HasPrefix(u, "turn") })
+	}
+	if ice.Policy == callcore.PolicyRelay && !turn {
+		return c.wrong("ice.policy", `"relay" needs an [[ice.server]] with a turn: address`)
 	}
 	return nil
 }
@@ -310,6 +329,9 @@ func (c *config) checkDoor() error {
 		if r.ID <= 0 {
 			return c.wrong(key+"id", "%d is not a user id; QuickBlox shows it beside the user", r.ID)
 		}
+		if r.ID == c.Account.UserID {
+			return c.wrong(key+"id", "%d is the door's own user id: a resident has an account of his own", r.ID)
+		}
 		if j := slices.IndexFunc(c.Resident[:i], func(o resident) bool { return o.ID == r.ID }); j >= 0 {
 			return c.wrong(key+"id", "%d is the id of %s already", r.ID, c.Resident[j].Name)
 		}
@@ -322,6 +344,9 @@ func (c *config) checkDoor() error {
 		lines[b.Name] = "button"
 		if len(b.Residents) == 0 {
 			return c.wrong(key+"residents", "are missing: the button would call nobody")
+		}
+		if n := len(b.Residents); n > callcore.DefaultMaxRing {
+			return c.wrong(key+"residents", "are %d: at most %d phones can ring at once", n, callcore.DefaultMaxRing)
 		}
 		for j, r := range b.Residents {
 			if !names[r] {
@@ -344,8 +369,13 @@ func runConfig(_ context.Context, in invocation) error {
 		_, err := in.stdout.Write(reference)
 		return err
 	}
-	if err := loadConfig(args[0], defaults()); err != nil {
+	c := defaults()
+	if err := loadConfig(args[0], c); err != nil {
 		return err
+	}
+	// Files to be played are there, too. A program without coders cannot tell.
+	if _, err := openDevices(c); err != nil && !errors.As(err, &exitError{}) {
+		return exitError{exitConfig, err}
 	}
 	_, err = fmt.Fprintf(in.stdout, "%s: ok\n", args[0])
 	return err

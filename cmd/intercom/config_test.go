@@ -106,7 +106,13 @@ func TestConfigErrors(t *testing.T) {
 		"[account.more]\nx = 1":                         "unknown key",
 		"[server]\nchat_domain = ''":                    ":15: server.chat_domain:",
 		"[camera]\nwidth = 4096":                        ":15: camera.width:",
-		"[call]\ndialing = 5":                           ":15:",
+		"[ice]\npolicy = 'relay'":                       `:15: ice.policy: "relay" needs an [[ice.server]]`,
+		"[[ice.server]]\nurls = ['http://x']":           `:15: ice.server.0.urls: ICE server "http://x"`,
+		"[server]\nchat = 'tcp://example.com:5222'":     ":15: server.chat:",
+		"[server]\napi = 'http://example.com'":          ":15: server.api:",
+		"[camera]\nsource = 'file:/none.y4m'":           ":15: camera.source:",
+		"[[resident]]\nname = 'B'\nid = 8\n[[button]]\nname = 'x'\nresidents = ['B','B1','B2','B3','B4','B5','B6','B7','B8']": ":19: button.1.residents: are 9: at most 8",
+		"[call]\ndialing = 5": ":15:",
 	} {
 		path := write(t, extra)
 		var out, errs bytes.Buffer
@@ -146,6 +152,9 @@ func TestExitCodes(t *testing.T) {
 		code := dispatch(t.Context(), c.args, &out, &errs)
 		if code != c.code || !strings.Contains(out.String()+errs.String(), c.want) {
 			t.Errorf("%q: exit %d, %q; want %d and %q", c.args, code, out.String()+errs.String(), c.code, c.want)
+		}
+		if code != 0 && strings.Count(errs.String(), "\n") > 1 {
+			t.Errorf("%q: %q; want one line", c.args, errs.String())
 		}
 	}
 }

@@ -118,7 +118,7 @@ func usage(w io.Writer) {
 // least and at most.
 func (in invocation) parse(name string, least, most int, define func(*flag.FlagSet)) ([]string, error) {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(in.stderr)
+	fs.SetOutput(io.Discard) // an error is one line, and dispatch's
 	if define != nil {
 		define(fs)
 	}
@@ -126,9 +126,11 @@ func (in invocation) parse(name string, least, most int, define func(*flag.FlagS
 	for args := in.args; ; {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
+				fs.SetOutput(in.stderr)
+				fs.Usage()
 				return nil, err
 			}
-			return nil, exitError{exitUsage, err}
+			return nil, exitError{exitUsage, fmt.Errorf("%w; see intercom %s --help", err, name)}
 		}
 		// Flags may stand behind arguments too: "intercom press call --control PATH".
 		if fs.NArg() == 0 {

@@ -24,9 +24,6 @@ type devices struct {
 // openDevices picks the backends. It reads files but starts nothing.
 func openDevices(c *config) (*devices, error) {
 	d := &devices{}
-	if err := d.coders(c); err != nil {
-		return nil, err
-	}
 	switch kind, path, _ := strings.Cut(c.Camera.Source, ":"); {
 	case c.Camera.Source == "synthetic":
 		cam, err := synth.NewCamera(synth.CameraConfig{Width: c.Camera.Width, Height: c.Camera.Height, FPS: c.Camera.FPS})
@@ -56,7 +53,7 @@ func openDevices(c *config) (*devices, error) {
 		return nil, c.wrong("sound.microphone", "%v", err)
 	}
 	d.duplex, d.speaker = card, card.Speaker().Level
-	return d, nil
+	return d, d.coders(c) // last: a program without coders checks the rest
 }
 
 // picture sets the video coders that the configuration lists.

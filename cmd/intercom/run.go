@@ -203,7 +203,7 @@ func listen(what, address string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, exitError{exitListen, fmt.Errorf("%s: %s is in use by another program; name another address", what, address)}
+		return nil, exitError{exitListen, fmt.Errorf("%s: %s is in use by another program; name another address (see --help)", what, address)}
 	}
 	return nil, exitError{exitListen, fmt.Errorf("%s: %w", what, err)}
 }

@@ -40,7 +40,6 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 	l.mu.Unlock()
 	l.show()
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
-	defer l.publish(control.Event{Type: control.Stopped, Text: "the station stops"})
 	l.drive(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
@@ -71,12 +70,29 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			return
 		}
 		l.show()
-		// Whoever hears of something finds it in the status.
-		for _, e := range l.news {
-			l.publish(e)
-		}
-		l.news = l.news[:0]
+		l.publishNews()
 	}
+}
+
+// finish takes what the parts said as they ended, such as that the lock is safe again.
+func (l *loop) finish(ctx context.Context) {
+	for e := range l.calls.Events() {
+		l.callEvent(ctx, e)
+	}
+	for e := range l.guard.Events() {
+		l.take(ctx, door.LockChanged{Lock: l.cfg.Door.Lock, Open: e.Open})
+	}
+	l.show()
+	l.publishNews()
+	l.publish(control.Event{Type: control.Stopped, Text: "the station stops"})
+}
+
+// publishNews ends a turn: whoever hears of something finds it in the status.
+func (l *loop) publishNews() {
+	for _, e := range l.news {
+		l.publish(e)
+	}
+	l.news = l.news[:0]
 }
 
 // tell has an event published at the end of the turn.
@@ -128,7 +144,11 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		}
 		l.take(ctx, door.MediaStarted{Call: key, User: h.User})
 	case callcore.Updated:
-		l.take(ctx, door.Asked{Call: key, User: h.User, Command: e.Info[infoCommand], Live: e.Live, NotLive: e.NotLive})
+		in := door.Asked{Call: key, User: h.User, Command: e.Info[infoCommand], Live: e.Live, NotLive: e.NotLive}
+		if age := time.Since(h.Time); age > stale {
+			in.Live, in.NotLive = false, "the request was received "+age.Round(time.Second).String()+" ago"
+		}
+		l.take(ctx, in)
 	case callcore.Invalid:
 		l.invalid(ctx, e)
 	case callcore.Closed:
@@ -143,6 +163,10 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		l.log.Warn("a signal was not sent", "user", h.User, "signal", e.Kind, "cause", e.Err)
 	}
 }
+
+// stale is the age from which a request is refused: whether a call is live was judged when
+// it was received, and should this loop have been held up that may be over.
+const stale = 2 * time.Second
 
 // infoCommand is the key of the user info that asks the door to do something.
 const infoCommand = "command"

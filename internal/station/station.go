@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/transport/v4"
@@ -101,6 +102,7 @@ type Station struct {
 	asks    chan door.Input // from outside: the loop takes them
 	faults  chan struct{}   // the list of what is wrong has changed
 	done    chan struct{}   // closed when Run has returned
+	ran     atomic.Bool
 
 	mu     sync.Mutex // guards what the loop shows of itself
 	status control.Status
@@ -194,6 +196,9 @@ func (s *Station) report(part string) func(error) {
 // Run runs the station until ctx ends, which is not an error. A part that ends before is:
 // each of them repairs itself for as long as it can.
 func (s *Station) Run(ctx context.Context) error {
+	if s.ran.Swap(true) {
+		return errors.New("the station has been run already")
+	}
 	defer close(s.done)
 	defer s.releaseLines()
 	state, err := door.New(s.cfg.Door)
@@ -232,6 +237,7 @@ func (s *Station) Run(ctx context.Context) error {
 	parts.Wait()
 	closeLink()
 	link.Wait()
+	l.finish(ctx)
 	s.health.Close()
 	closeJournal()
 	writer.Wait()

@@ -410,29 +410,6 @@ func TestStrangerCallsAsTheButtonIsPressed(t *testing.T) {
 	})
 }
 
-func TestStopWhilePhonesRing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil)
-		a := r.world.Phone(callcoretest.Spec{User: anna})
-		r.press("call")
-		callcoretest.Await[callcore.Incoming](a)
-		r.end()
-		callcoretest.Await[callcore.HungUp](a) // not only after a minute
-	})
-}
-
-func TestStopWithALockThatDoesNotObey(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil)
-		if err := r.board.Fail("door", errors.New("line stuck")); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.stop(); err == nil || !strings.Contains(err.Error(), "not known to be safe") {
-			t.Errorf("the station ended with %v, want that the lock is not known to be safe", err)
-		}
-	})
-}
-
 func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(c *Config) { c.Camera = brokenCamera{} })
