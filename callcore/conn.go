@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -53,6 +54,8 @@ type conn struct {
 	dummies  int           // how many ever
 	found    chan struct{} // a token: a candidate was found
 	gathered chan struct{} // closed: all were
+
+	heard atomic.Int64 // when the last RTP packet came, since peer.traffic.begin; zero: none did
 
 	mu      sync.Mutex // guards readers against being added to while they are waited for
 	closing bool

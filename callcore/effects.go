@@ -8,10 +8,6 @@ import (
 )
 
 const (
-	// graceTime: a peer that hangs up closes DTLS and sends hangUp by way of the server;
-	// which comes first is chance.
-	graceTime = 2 * time.Second
-
 	// resendTime is when a callee sends its candidates once more: a JS caller stores
 	// those that come before it has applied the answer until more arrive
 	// (protocol.md 3.7).
@@ -41,6 +37,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case bind:
 		p.bound, p.device = true, c.signal.Device
 	case applyAnswer:
+		p.ufrag = iceUfrag(c.signal.SDP)
 		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
 		l.giveKept(p)
 	case beatOthers:
@@ -53,6 +50,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.device, p.offer = c.signal.Device, c.signal.SDP
 	case prepareAnswer:
 		p.info = c.info
+		p.ufrag = iceUfrag(p.offer)
 		l.connect(ctx, p)
 		l.give(p, job{kind: makeAnswer, sdp: p.offer})
 		l.giveKept(p)
@@ -77,14 +75,12 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.ring = now.Add(l.cfg.Timers.Answer)
 	case armLimit:
 		p.limit = now.Add(l.cfg.Timers.Disconnect)
-	case armGrace:
-		p.limit = now.Add(graceTime)
 	case armResend:
 		p.resend = now.Add(resendTime)
 	case stopRinging:
 		p.dial, p.ring = time.Time{}, time.Time{}
 	case stopWaiting:
-		p.limit = time.Time{}
+		p.limit, p.grace, p.lost = time.Time{}, time.Time{}, time.Time{}
 	case release:
 		l.release(p)
 	case tellAccepted:
@@ -97,6 +93,8 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		l.emit(NotAnswered{l.head(p, "")})
 	case tellInvalid:
 		l.invalid(p, c.signal, ErrOutOfPlace)
+	default:
+		l.performReconnect(ctx, p, e, c)
 	}
 }
 
@@ -104,17 +102,15 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 func (l *loop) performCandidates(p *peer, e effect, c cause) {
 	switch e {
 	case keepCandidates:
-		kept := 0
-		for _, k := range p.theirs {
-			kept += len(k.list)
-		}
-		if kept+len(c.signal.Candidates) > keptLimit {
-			l.invalid(p, c.signal, ErrOverflow)
-			return
-		}
-		p.theirs = append(p.theirs, keptCandidates{c.signal.Device, c.signal.Candidates})
+		l.keep(p, c.signal, c.signal.Candidates)
 	case addCandidates:
-		l.give(p, job{kind: takeCandidates, candidates: c.signal.Candidates})
+		now, later := p.sortCandidates(c.signal.Candidates)
+		if len(now) > 0 {
+			l.give(p, job{kind: takeCandidates, candidates: now})
+		}
+		if len(later) > 0 {
+			l.keep(p, c.signal, later)
+		}
 	case holdCandidate:
 		p.ours = append(p.ours, c.report.candidate)
 	case sendHeld:
@@ -129,6 +125,19 @@ func (l *loop) performCandidates(p *peer, e effect, c cause) {
 	}
 }
 
+// keep keeps candidates of a signal until there is a description to add them to.
+func (l *loop) keep(p *peer, s *signaling.Signal, list []signaling.Candidate) {
+	kept := len(list)
+	for _, k := range p.theirs {
+		kept += len(k.list)
+	}
+	if kept > keptLimit {
+		l.invalid(p, s, ErrOverflow)
+		return
+	}
+	p.theirs = append(p.theirs, keptCandidates{s.Device, list})
+}
+
 // sendCandidates sends at least one candidate, or nothing: an empty list deafens a JS peer.
 func (l *loop) sendCandidates(p *peer, list []signaling.Candidate) {
 	if len(list) > 0 {
@@ -136,8 +145,12 @@ func (l *loop) sendCandidates(p *peer, list []signaling.Candidate) {
 	}
 }
 
-// connect starts the worker of a peer.
+// connect starts a worker for a peer, in the place of the one it has.
 func (l *loop) connect(ctx context.Context, p *peer) {
+	if p.conn != nil {
+		p.conn.close()
+		p.ours, p.sent, p.resend = nil, 0, time.Time{}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := newConn(l.Client, p, l.reports, cancel)
 	p.conn = w
@@ -171,7 +184,7 @@ func (l *loop) release(p *peer) {
 		p.conn.close()
 		p.conn = nil
 	}
-	p.dial, p.ring, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	p.dial, p.ring, p.grace, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	if l.peers[p.wire] != p {
 		return // never called: nobody knows of it
 	}

@@ -83,7 +83,15 @@ type ConnectionChanged struct {
 	State PeerState
 }
 
-// MediaStarted says that the first RTP packet of a track of User has arrived.
+// Reconnect tells how the reconnection with User goes, as onReconnectListener of the SDKs
+// does. ConnectionChanged says the same of the connection itself.
+type Reconnect struct {
+	Head
+	State ReconnectState
+}
+
+// MediaStarted says that the first RTP packet of a track of User has arrived; again
+// for each connection that replaces a lost one.
 type MediaStarted struct {
 	Head
 	Codec capture.Codec
@@ -141,6 +149,21 @@ var peerStateNames = [...]string{PeerConnecting: "connecting", PeerConnected: "c
 
 // String returns "connecting", "connected", "disconnected" or "closed".
 func (s PeerState) String() string { return name(peerStateNames[:], s) }
+
+// ReconnectState is how far a reconnection is.
+type ReconnectState uint8
+
+// The states of a reconnection, named as in the SDKs.
+const (
+	Reconnecting    ReconnectState = iota + 1 // the connection was lost, or the peer has replaced it
+	Reconnected                               // by itself, or by a new connection
+	ReconnectFailed                           // not in time; the peer is released
+)
+
+var reconnectStateNames = [...]string{Reconnecting: "reconnecting", Reconnected: "reconnected", ReconnectFailed: "failed"}
+
+// String returns "reconnecting", "reconnected" or "failed".
+func (s ReconnectState) String() string { return name(reconnectStateNames[:], s) }
 
 // SessionState is the state of a session as a whole.
 type SessionState uint8

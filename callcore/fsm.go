@@ -16,12 +16,16 @@ const (
 	connecting                // both descriptions are known; a path is sought
 	connected                 // DTLS is up
 	disconnected              // the path was lost; it may come back
+	reoffering                // we have a new connection, for which we have sent an offer
+	reanswering               // the peer has one; our answer is being made
+	reconnecting              // both descriptions are known; a path is sought again
 	closed
 	states
 )
 
 var stateNames = [states]string{idle: "Idle", dialing: "Dialing", ringing: "Ringing", answering: "Answering",
-	connecting: "Connecting", connected: "Connected", disconnected: "Disconnected", closed: "Closed"}
+	connecting: "Connecting", connected: "Connected", disconnected: "Disconnected",
+	reoffering: "Reoffering", reanswering: "Reanswering", reconnecting: "Reconnecting", closed: "Closed"}
 
 func (s state) String() string { return stateNames[s] }
 
@@ -41,6 +45,10 @@ const (
 	rejectReceived
 	hangUpReceived
 	candidatesReceived
+	reofferReceived  // of a new connection, to be answered: ours is the lower id
+	reofferRepeated  // the one that we have answered, or are about to
+	pokeReceived     // an offer that only asks for ours: ours is the higher id
+	reanswerReceived // to our latest offer
 
 	offerReady // from the worker: our description, with the candidates found so far
 	answerReady
@@ -53,6 +61,7 @@ const (
 
 	dialDue // timers
 	answerDue
+	graceDue  // of a loss, or of an attempt to reconnect
 	limitDue  // of connecting or coming back
 	resendDue // of our candidates
 
@@ -65,10 +74,12 @@ var inputNames = [inputs]string{
 	stopAsked: "StopAsked", beaten: "Beaten",
 	callReceived: "CallReceived", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
 	hangUpReceived: "HangUpReceived", candidatesReceived: "CandidatesReceived",
-	offerReady: "OfferReady", answerReady: "AnswerReady", candidateFound: "CandidateFound",
+	reofferReceived: "ReofferReceived", reofferRepeated: "ReofferRepeated", pokeReceived: "PokeReceived",
+	reanswerReceived: "ReanswerReceived",
+	offerReady:       "OfferReady", answerReady: "AnswerReady", candidateFound: "CandidateFound",
 	mediaConnected: "MediaConnected", mediaDisconnected: "MediaDisconnected", mediaClosed: "MediaClosed",
 	mediaLost: "MediaLost", mediaFailed: "MediaFailed",
-	dialDue: "DialDue", answerDue: "AnswerDue", limitDue: "LimitDue", resendDue: "ResendDue",
+	dialDue: "DialDue", answerDue: "AnswerDue", graceDue: "GraceDue", limitDue: "LimitDue", resendDue: "ResendDue",
 	linkRestored: "LinkRestored",
 }
 
@@ -78,36 +89,51 @@ func (i input) String() string { return inputNames[i] }
 type effect uint8
 
 const (
-	prepareOffer    effect = iota // or, if there is one, bring it up to date with the candidates found
-	sendCall                      // to all devices of the peer
-	bind                          // the call is with this device from now on
-	applyAnswer                   //
-	beatOthers                    // of the ring group
-	keepOffer                     // the newest one counts
-	prepareAnswer                 //
-	sendAccept                    //
-	repeatAccept                  // if it may have been lost
-	sendReject                    //
-	sendHangUp                    //
-	keepCandidates                // theirs, until there is a description to add them to
-	addCandidates                 // theirs
-	holdCandidate                 // ours: a JS callee that has not accepted drops it
-	sendHeld                      //
-	sendCandidate                 //
-	resendAll                     // ours: a JS caller may have had no answer yet when they came
-	armDial                       //
-	armAnswer                     //
-	armLimit                      // the disconnect interval
-	armGrace                      // for a hangUp that is slower than DTLS's close_notify
-	armResend                     //
-	stopRinging                   // disarm dialing and answer timers
-	stopWaiting                   // disarm the limit
-	release                       // close the connection and remember the session as ended
-	tellAccepted                  //
-	tellRejected                  //
-	tellHungUp                    //
-	tellNotAnswered               //
-	tellInvalid                   //
+	prepareOffer        effect = iota // or, if there is one, bring it up to date with the candidates found
+	sendCall                          // to all devices of the peer
+	bind                              // the call is with this device from now on
+	applyAnswer                       //
+	beatOthers                        // of the ring group
+	keepOffer                         // the newest one counts
+	prepareAnswer                     //
+	sendAccept                        //
+	repeatAccept                      // if it may have been lost
+	sendReject                        //
+	sendHangUp                        //
+	keepCandidates                    // theirs, until there is a description to add them to
+	addCandidates                     // theirs
+	holdCandidate                     // ours: a JS callee that has not accepted drops it
+	sendHeld                          //
+	sendCandidate                     //
+	resendAll                         // ours: a JS caller may have had no answer yet when they came
+	armDial                           //
+	armAnswer                         //
+	armLimit                          // the disconnect interval
+	armGiveUp                         // the same, from the loss on
+	armGrace                          // for the path to come back by itself
+	armParting                        // for a hangUp that is slower than DTLS's close_notify
+	armRetry                          // for an attempt to reconnect
+	armResend                         //
+	probeLink                         // its repair starts if it is dead
+	prepareReoffer                    // of a new connection, in the place of the one there is
+	updateReoffer                     // with the candidates found so far
+	sendReoffer                       //
+	applyReanswer                     //
+	prepareReanswer                   // of a new connection, in the place of the one there is
+	sendReanswer                      //
+	repeatReanswer                    // if it is ours that may have been lost
+	rebind                            // the signal's device is the one in the call from now on
+	stopRinging                       // disarm dialing and answer timers
+	stopWaiting                       // disarm limit and grace
+	release                           // close the connection and remember the session as ended
+	tellAccepted                      //
+	tellRejected                      //
+	tellHungUp                        //
+	tellNotAnswered                   //
+	tellReconnecting                  // unless it was told
+	tellReconnected                   // if the former was told
+	tellReconnectFailed               //
+	tellInvalid                       //
 	effects
 )
 
@@ -117,10 +143,14 @@ var effectNames = [effects]string{
 	repeatAccept: "repeat accept", sendReject: "send reject", sendHangUp: "send hangUp",
 	keepCandidates: "keep candidates", addCandidates: "add candidates", holdCandidate: "hold candidate",
 	sendHeld: "send held candidates", sendCandidate: "send candidate", resendAll: "resend candidates",
-	armDial: "arm dial", armAnswer: "arm answer", armLimit: "arm limit", armGrace: "arm grace", armResend: "arm resend",
+	armDial: "arm dial", armAnswer: "arm answer", armLimit: "arm limit", armGiveUp: "arm give up", armGrace: "arm grace", armParting: "arm parting",
+	armRetry: "arm retry", armResend: "arm resend", probeLink: "probe link", prepareReoffer: "prepare reoffer",
+	updateReoffer: "update reoffer", sendReoffer: "send reoffer", applyReanswer: "apply reanswer",
+	prepareReanswer: "prepare reanswer", sendReanswer: "send reanswer", repeatReanswer: "repeat reanswer", rebind: "rebind device",
 	stopRinging: "stop ringing", stopWaiting: "stop waiting", release: "release",
 	tellAccepted: "tell accepted", tellRejected: "tell rejected", tellHungUp: "tell hung up",
-	tellNotAnswered: "tell not answered", tellInvalid: "tell invalid",
+	tellNotAnswered: "tell not answered", tellReconnecting: "tell reconnecting", tellReconnected: "tell reconnected",
+	tellReconnectFailed: "tell reconnect failed", tellInvalid: "tell invalid",
 }
 
 func (e effect) String() string { return effectNames[e] }
@@ -147,111 +177,3 @@ var (
 	ignored = stay()
 	invalid = stay(tellInvalid)
 )
-
-// table has a rule for every state and input.
-var table = [states][inputs]rule{
-	idle: {
-		callAsked:   move(dialing, prepareOffer, armDial, armAnswer),
-		acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
-		hangUpAsked: end(ReasonHungUp), stopAsked: end(ReasonStopped), beaten: ignored,
-		callReceived: invalid, acceptReceived: invalid, rejectReceived: invalid, hangUpReceived: invalid, candidatesReceived: invalid,
-		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
-		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
-		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
-	},
-	dialing: {
-		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp),
-		beaten:         end(ReasonBeaten, sendHangUp),
-		callReceived:   invalid,
-		acceptReceived: move(connecting, bind, tellAccepted, stopRinging, applyAnswer, sendHeld, armLimit, beatOthers),
-		// The hangUp is for the other devices of this user, which ring on.
-		rejectReceived:     end(ReasonPeerRejected, tellRejected, sendHangUp),
-		hangUpReceived:     end(ReasonPeerHungUp, tellHungUp, sendHangUp),
-		candidatesReceived: stay(keepCandidates),
-		offerReady:         stay(sendCall), answerReady: ignored, candidateFound: stay(holdCandidate),
-		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored,
-		mediaFailed: end(ReasonFailed, sendHangUp),
-		dialDue:     stay(prepareOffer, armDial),
-		answerDue:   end(ReasonNotAnswered, tellNotAnswered, sendHangUp),
-		limitDue:    ignored, resendDue: ignored,
-		linkRestored: stay(prepareOffer, armDial),
-	},
-	ringing: {
-		callAsked:   refuse(ErrIncoming),
-		acceptAsked: move(answering, stopRinging, prepareAnswer, armLimit),
-		rejectAsked: end(ReasonRejected, sendReject),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
-		callReceived: stay(keepOffer), acceptReceived: invalid,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
-		candidatesReceived: stay(keepCandidates),
-		offerReady:         ignored, answerReady: ignored, candidateFound: ignored,
-		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
-		dialDue: ignored,
-		// Nothing is sent, as in the SDKs: the caller's own timer ends its side.
-		answerDue: end(ReasonNotAnswered, tellNotAnswered),
-		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
-	},
-	answering: {
-		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
-		callReceived: ignored, acceptReceived: invalid,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
-		candidatesReceived: stay(addCandidates),
-		offerReady:         ignored, answerReady: move(connecting, sendAccept, armResend), candidateFound: stay(holdCandidate),
-		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored,
-		mediaFailed: end(ReasonFailed, sendReject),
-		dialDue:     ignored, answerDue: ignored,
-		limitDue:  end(ReasonNotConnected, sendReject),
-		resendDue: ignored, linkRestored: ignored,
-	},
-	connecting: {
-		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
-		callReceived:   stay(repeatAccept),
-		acceptReceived: ignored,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
-		candidatesReceived: stay(addCandidates),
-		offerReady:         ignored, answerReady: ignored, candidateFound: stay(sendCandidate),
-		mediaConnected: move(connected, stopWaiting), mediaDisconnected: ignored, mediaClosed: ignored,
-		mediaLost:   end(ReasonNotConnected, sendHangUp),
-		mediaFailed: end(ReasonFailed, sendHangUp),
-		dialDue:     ignored, answerDue: ignored,
-		limitDue:  end(ReasonNotConnected, sendHangUp),
-		resendDue: stay(resendAll), linkRestored: stay(repeatAccept),
-	},
-	connected: {
-		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
-		callReceived: ignored, acceptReceived: ignored,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
-		candidatesReceived: stay(addCandidates),
-		offerReady:         ignored, answerReady: ignored, candidateFound: stay(sendCandidate),
-		mediaConnected: ignored, mediaDisconnected: move(disconnected, armLimit), mediaClosed: move(disconnected, armGrace),
-		mediaLost:   end(ReasonLost, sendHangUp),
-		mediaFailed: end(ReasonFailed, sendHangUp),
-		dialDue:     ignored, answerDue: ignored, limitDue: ignored, resendDue: stay(resendAll), linkRestored: ignored,
-	},
-	disconnected: {
-		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
-		callReceived: ignored, acceptReceived: ignored,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
-		candidatesReceived: stay(addCandidates),
-		offerReady:         ignored, answerReady: ignored, candidateFound: stay(sendCandidate),
-		mediaConnected: move(connected, stopWaiting), mediaDisconnected: ignored, mediaClosed: stay(armGrace),
-		mediaLost:   end(ReasonLost, sendHangUp),
-		mediaFailed: end(ReasonFailed, sendHangUp),
-		dialDue:     ignored, answerDue: ignored,
-		limitDue:  end(ReasonLost, sendHangUp),
-		resendDue: stay(resendAll), linkRestored: ignored,
-	},
-	closed: {
-		callAsked: refuse(ErrClosed), acceptAsked: refuse(ErrClosed), rejectAsked: refuse(ErrClosed), hangUpAsked: refuse(ErrClosed),
-		stopAsked: ignored, beaten: ignored,
-		callReceived: invalid, acceptReceived: invalid, rejectReceived: invalid, hangUpReceived: invalid, candidatesReceived: invalid,
-		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
-		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
-		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
-	},
-}

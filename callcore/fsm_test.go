@@ -69,6 +69,14 @@ func TestTableRules(t *testing.T) {
 		if s == dialing && (has(sendCandidate) || has(sendHeld)) && in != acceptReceived {
 			t.Errorf("%s: sends candidates before the accept", cell)
 		}
+		// The call goes on with another device only when that one reconnects.
+		if has(rebind) && in != reofferReceived && in != pokeReceived && in != reanswerReceived {
+			t.Errorf("%s: rebinds the device", cell)
+		}
+		// A connection is only replaced when it was lost, or when the peer replaces its own.
+		if (has(prepareReoffer) || has(prepareReanswer)) && !slices.Contains([]input{reofferReceived, pokeReceived, graceDue}, in) {
+			t.Errorf("%s: replaces the connection", cell)
+		}
 		if has(bind) != (in == acceptReceived && s == dialing) {
 			t.Errorf("%s: binds a device", cell)
 		}
@@ -83,8 +91,15 @@ func TestTableRules(t *testing.T) {
 				t.Errorf("%s: dials without timers", cell)
 			}
 		case disconnected:
-			if !has(armLimit) && !has(armGrace) {
+			if !(has(armGiveUp) && has(armGrace)) && !has(armParting) {
 				t.Errorf("%s: waits without a timer", cell)
+			}
+		case reoffering, reanswering:
+			if !has(armRetry) {
+				t.Errorf("%s: tries without a timer", cell)
+			}
+			if !has(armGiveUp) && in != graceDue {
+				t.Errorf("%s: tries without a limit", cell)
 			}
 		case connected:
 			if !has(stopWaiting) {

@@ -303,7 +303,7 @@ func peerState(s state) PeerState {
 		return PeerConnecting
 	case connected:
 		return PeerConnected
-	case disconnected:
+	case disconnected, reoffering, reanswering, reconnecting:
 		return PeerDisconnected
 	case closed:
 		return PeerClosed
@@ -337,7 +337,7 @@ func sessionState(s *Session) SessionState {
 			is = StateCalling
 		case ringing:
 			is = StateRinging
-		case answering, connecting, disconnected:
+		case answering, connecting, disconnected, reoffering, reanswering, reconnecting:
 			is = StateConnecting
 		case connected:
 			is = StateConnected
@@ -396,7 +396,7 @@ func (l *loop) untilDue() time.Duration {
 	d := time.Hour
 	for _, s := range l.sessions {
 		for _, p := range s.peers {
-			for _, t := range []time.Time{p.dial, p.ring, p.limit, p.resend} {
+			for _, t := range []time.Time{p.dial, p.ring, p.grace, p.limit, p.resend} {
 				if !t.IsZero() {
 					d = min(d, max(0, time.Until(t)))
 				}
@@ -415,7 +415,7 @@ func (l *loop) timersDue(ctx context.Context) {
 			for _, t := range []struct {
 				at *time.Time
 				in input
-			}{{&p.limit, limitDue}, {&p.ring, answerDue}, {&p.dial, dialDue}, {&p.resend, resendDue}} {
+			}{{&p.limit, limitDue}, {&p.ring, answerDue}, {&p.grace, graceDue}, {&p.dial, dialDue}, {&p.resend, resendDue}} {
 				if !t.at.IsZero() && !t.at.After(now) {
 					*t.at = time.Time{}
 					l.step(ctx, p, t.in, cause{})

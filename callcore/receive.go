@@ -50,7 +50,9 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 		if header.Padding && n > start {
 			end = max(start, n-int(buf[n-1]))
 		}
-		count.received(end-start, now.Sub(w.peer.traffic.begin))
+		at := now.Sub(w.peer.traffic.begin)
+		count.received(end-start, at)
+		w.heard.Store(int64(max(1, at)))
 		if first {
 			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
@@ -59,6 +61,16 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 			player.Write(capture.Received{Sequence: header.SequenceNumber, Timestamp: header.Timestamp, Arrival: now, Payload: buf[start:end]})
 		}
 	}
+}
+
+// quiet returns the time since the last packet on this connection, and whether there was
+// one. It may be called from any goroutine.
+func (w *conn) quiet() (time.Duration, bool) {
+	at := w.heard.Load()
+	if at == 0 {
+		return 0, false
+	}
+	return time.Since(w.peer.traffic.begin) - time.Duration(at), true
 }
 
 // codecOf returns our name for a media type; an unknown one keeps its own.

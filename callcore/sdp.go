@@ -142,3 +142,13 @@ func demote(candidate string) string {
 	f[3] = "1"
 	return strings.Join(f, " ")
 }
+
+// iceUfrag returns the user name fragment of a description; empty if there is none.
+func iceUfrag(text string) string {
+	d, err := parseSDP(text)
+	if err != nil {
+		return ""
+	}
+	u, _ := attribute(d, "ice-ufrag")
+	return u
+}

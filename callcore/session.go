@@ -178,11 +178,15 @@ type peer struct {
 	answer string // ours, to be repeated
 	conn   *conn
 
-	ours                      []signaling.Candidate // all found so far
-	sent                      int                   // of ours
-	theirs                    []keptCandidates
-	acceptSent                time.Time
-	dial, ring, limit, resend time.Time // when the timers are due; zero: off
+	ours       []signaling.Candidate // all found so far
+	sent       int                   // of ours
+	theirs     []keptCandidates
+	ufrag      string // of the description that their connection has
+	acceptSent time.Time
+
+	dial, ring, grace, limit, resend time.Time // when the timers are due; zero: off
+
+	reconnection
 }
 
 // keptCandidates came before there was a description to add them to.

@@ -24,6 +24,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 			for _, p := range s.peers {
 				if p.user == e.Peer && p.state != closed {
 					h.Session = s
+					p.gone = p.gone || p.bound && p.device != "" && p.device == e.Device
 				}
 			}
 		}
@@ -56,6 +57,8 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 		l.stray(s)
 	case p.user != s.Peer:
 		l.invalid(p, s, ErrNotParticipant)
+	case s.Kind == signaling.Update && s.Reconnect != nil:
+		l.reconnect(ctx, p, s)
 	case s.Kind == signaling.Update:
 		l.updated(p, s)
 	case p.bound && p.device != s.Device && !p.rebinds(s):
@@ -171,10 +174,6 @@ func (l *loop) called(s *signaling.Signal) {
 
 // updated passes application data on, whatever state the call is in.
 func (l *loop) updated(p *peer, s *signaling.Signal) {
-	if s.Reconnect != nil {
-		l.invalid(p, s, fmt.Errorf("%w: a reconnection", ErrOutOfPlace))
-		return
-	}
 	why := l.notLive(p, s.Device)
 	l.emit(Updated{l.head(p, s.Device), s.Info, s.Extra, why == "", why})
 }
@@ -189,7 +188,7 @@ func (l *loop) notLive(p *peer, device string) string {
 	case p.state != connected:
 		return "the connection is not up"
 	}
-	switch quiet, ever := p.traffic.quiet(); {
+	switch quiet, ever := p.conn.quiet(); {
 	case !ever:
 		return "no media have arrived"
 	case quiet > liveMedia:

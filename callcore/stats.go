@@ -53,14 +53,6 @@ func (t *trackTraffic) received(n int, since time.Duration) {
 	t.last.Store(int64(since))
 }
 
-// quiet returns the time since the last packet of either track, and whether there was one.
-func (t *traffic) quiet() (time.Duration, bool) {
-	if t.audio.packetsReceived.Load()+t.video.packetsReceived.Load() == 0 {
-		return 0, false
-	}
-	return time.Since(t.begin) - time.Duration(max(t.audio.last.Load(), t.video.last.Load())), true
-}
-
 func (t *traffic) stats(u signaling.UserID) Stats {
 	now := time.Since(t.begin)
 	return Stats{User: u, Audio: t.audio.stats(now), Video: t.video.stats(now)}

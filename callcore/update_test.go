@@ -14,7 +14,7 @@ import (
 // updated sends an update to the door from a scripted device and returns what becomes of it.
 func updated(t *testing.T, door *callcoretest.Phone, from *callcoretest.Script, session string) callcore.Updated {
 	t.Helper()
-	from.Post(signaling.Signal{Kind: signaling.Update, Peer: 1, Session: session, Initiator: 1,
+	from.Post(signaling.Signal{Kind: signaling.Update, Peer: door.User, Session: session, Initiator: door.User,
 		Info: map[string]string{"command": "unlock"}, Extra: []signaling.Field{{Name: "key", Value: "1"}}})
 	u := callcoretest.Await[callcore.Updated](door)
 	if u.User != from.Self() || u.Device != from.Device() || u.Info["command"] != "unlock" || len(u.Extra) != 1 || u.Extra[0].Name != "key" {
@@ -115,16 +115,33 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
-// TestReconnectUpdate: trap 17. Only an update with a session description is one.
+// TestReconnectUpdate: trap 17. What merely looks like a reconnection harms no call.
 func TestReconnectUpdate(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
 		phone := w.Script(2, "phone")
 		s := door.Call(signaling.Audio, 2)
 		answered(t, door, phone)
-		phone.Post(signaling.Signal{Kind: signaling.Update, Peer: 1, Session: s.ID(), Initiator: 1,
-			Reconnect: &signaling.Description{OfferID: "O", Type: "offer", SDP: "v=0"}})
-		if e := callcoretest.Await[callcore.Invalid](door); !errors.Is(e.Err, callcore.ErrOutOfPlace) {
-			t.Errorf("invalid %+v", e)
+		update := signaling.Signal{Kind: signaling.Update, Peer: 1, Session: s.ID(), Initiator: 1}
+		update.Extra = []signaling.Field{{Name: "reason", Value: "reconnect"}}
+		phone.Post(update)
+		if u := callcoretest.Await[callcore.Updated](door); len(u.Extra) != 1 {
+			t.Errorf("updated %+v", u)
+		}
+		update.Extra = nil
+		for _, c := range []struct {
+			d    signaling.Description
+			want error
+		}{
+			{signaling.Description{OfferID: "O", Type: "offer", SDP: "v=0"}, callcore.ErrMalformed},
+			{signaling.Description{Type: "offer", SDP: phone.PeerConnection().LocalDescription().SDP}, callcore.ErrMalformed},
+			{signaling.Description{OfferID: "O", Type: "pranswer"}, callcore.ErrMalformed},
+			{signaling.Description{OfferID: "O", Type: "answer", SDP: phone.PeerConnection().LocalDescription().SDP}, callcore.ErrOutOfPlace},
+		} {
+			update.Reconnect = &c.d
+			phone.Post(update)
+			if e := callcoretest.Await[callcore.Invalid](door); !errors.Is(e.Err, c.want) {
+				t.Errorf("%+v: invalid %+v, want %v", c.d, e, c.want)
+			}
 		}
 		if s.State() != callcore.StateConnected {
 			t.Errorf("state %s", s.State())

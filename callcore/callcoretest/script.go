@@ -129,6 +129,15 @@ func (s *Script) PeerConnection() *webrtc.PeerConnection {
 	return pc
 }
 
+// Renew closes the script's PeerConnection: the next use makes another one, as the JS SDK
+// does to reconnect.
+func (s *Script) Renew() {
+	if s.pc != nil {
+		s.pc.GracefulClose()
+		s.pc = nil
+	}
+}
+
 // Offer returns a description for a call, with all candidates.
 func (s *Script) Offer() string {
 	s.tb.Helper()

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -206,4 +207,26 @@ func (w *World) Cut() func(cut bool) {
 	dropping.Store(true)
 	w.Filter(func(vnet.Chunk) bool { return !dropping.Load() })
 	return dropping.Store
+}
+
+// Sever prepares, before the first packet, to drop all those between pairs of sockets that
+// are in use when what it returns is called: only a new connection then finds a path.
+func (w *World) Sever() func() {
+	var mu sync.Mutex
+	severed := false
+	seen, dead := map[string]bool{}, map[string]bool{}
+	w.Filter(func(c vnet.Chunk) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		path := c.SourceAddr().String() + " " + c.DestinationAddr().String()
+		if !severed {
+			seen[path] = true
+		}
+		return !dead[path]
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		severed, dead = true, seen
+	}
 }

@@ -1,0 +1,211 @@
+package callcore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"intercom/signaling"
+)
+
+// This file replaces lost connections (protocol.md 4.7). Both sides make a new
+// PeerConnection, and only the offer of the higher user id is ever answered: the lower one
+// is polite, and its own offer merely asks for the other's.
+
+const (
+	// graceTime is how long a lost path may come back by itself, as in the SDKs.
+	graceTime = 5 * time.Second
+
+	// farewellTime: a peer that hangs up closes DTLS and sends hangUp by way of the server;
+	// which comes first is chance. One that replaces its connection closes it as well, and
+	// says so at once; partedTime is how long one that says nothing is asked for.
+	farewellTime = 2 * time.Second
+	partedTime   = 10 * time.Second
+
+	// retryTime is when an attempt has failed: ICE gives up its pairs sooner. Who is
+	// polite waits longer, so that the two do not replace what the other one has begun.
+	retryTime       = 5 * time.Second
+	politeRetryTime = 8 * time.Second
+
+	// probeTime bounds the round trip that proves the link.
+	probeTime = 5 * time.Second
+)
+
+// The types of a signaling.Description.
+const (
+	typeOffer  = "offer"
+	typeAnswer = "answer"
+)
+
+// reconnection is what a peer knows of one; it is the loop's.
+type reconnection struct {
+	lost     time.Time // when it began; zero: there is none
+	told     bool      // that it is under way
+	offerID  string    // of our latest offer
+	theirID  string    // of the offer that we have answered, or are about to
+	reanswer string    // our answer to it, to be repeated; empty: there is none
+	gone     bool      // the bound device: a signal to it came back
+}
+
+// polite tells whether it is the peer's offer that counts.
+func (l *loop) polite(p *peer) bool { return l.cfg.Channel.Self() < p.user }
+
+// reconnect takes an update with a session description.
+func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
+	in, err := l.inputOfReconnect(p, s.Reconnect)
+	if err == nil && p.device != s.Device && !p.follows(in) {
+		err = ErrOtherDevice
+	}
+	if err != nil {
+		l.invalid(p, s, err)
+		return
+	}
+	l.step(ctx, p, in, cause{signal: s})
+}
+
+func (l *loop) inputOfReconnect(p *peer, d *signaling.Description) (input, error) {
+	switch {
+	case d.OfferID == "":
+		return 0, fmt.Errorf("%w: a reconnection without an offer id", ErrMalformed)
+	case d.Type == typeAnswer && d.OfferID != p.offerID:
+		return 0, fmt.Errorf("%w: an answer to offer %.40q, which is not our latest", ErrOutOfPlace, d.OfferID)
+	case d.Type == typeAnswer:
+		return reanswerReceived, checkAnswer(d.SDP, p.session.callType)
+	case d.Type != typeOffer:
+		return 0, fmt.Errorf("%w: a reconnection of type %.20q", ErrMalformed, d.Type)
+	case !l.polite(p):
+		return pokeReceived, nil // its SDP is for nobody
+	case d.OfferID == p.theirID:
+		return reofferRepeated, nil
+	}
+	return reofferReceived, checkOffer(d.SDP)
+}
+
+// follows tells whether the call goes on with another device of the same user: the JS SDK
+// gets a new resource whenever it reconnects to the chat server. The bound one must be
+// lost, to ICE or to the server; and an answer to our latest offer, whose id only the bound
+// one was told, proves who it is.
+func (p *peer) follows(in input) bool {
+	switch p.state {
+	case disconnected, reoffering, reanswering, reconnecting:
+		return in == reofferReceived || in == pokeReceived || in == reanswerReceived
+	case connected:
+		return p.gone && (in == reofferReceived || in == pokeReceived)
+	}
+	return false
+}
+
+// performReconnect does the effects that only reconnections have.
+func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause) {
+	now := time.Now()
+	switch e {
+	case rebind:
+		if p.device != c.signal.Device {
+			l.log.Info("call continues on another device", keyCall, p.wire, keyPeer, int64(p.user), keyFrom, p.device, keyDev, c.signal.Device)
+			p.device = c.signal.Device
+		}
+		p.gone = false
+	case armGiveUp:
+		if p.lost.IsZero() {
+			p.lost = now
+		}
+		p.limit = p.lost.Add(l.cfg.Timers.Disconnect)
+	case armGrace:
+		p.grace = now.Add(graceTime)
+	case armParting:
+		if p.lost.IsZero() {
+			p.lost = now
+		}
+		p.limit = p.lost.Add(min(partedTime, l.cfg.Timers.Disconnect))
+		p.grace = now.Add(farewellTime)
+	case armRetry:
+		p.grace = now.Add(retryTime)
+		if l.polite(p) {
+			p.grace = now.Add(politeRetryTime)
+		}
+	case probeLink:
+		l.probe(ctx)
+	case prepareReoffer:
+		p.offerID, p.theirID, p.reanswer, p.ufrag, p.theirs = uuid.NewString(), "", "", "", nil
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeOffer})
+	case updateReoffer:
+		l.give(p, job{kind: makeOffer})
+	case applyReanswer:
+		d := c.signal.Reconnect
+		p.ufrag = iceUfrag(d.SDP)
+		l.give(p, job{kind: takeAnswer, sdp: d.SDP})
+		l.giveKept(p)
+	case prepareReanswer:
+		d := c.signal.Reconnect
+		p.offerID, p.theirID, p.reanswer, p.ufrag = "", d.OfferID, "", iceUfrag(d.SDP)
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeAnswer, sdp: d.SDP})
+		l.giveKept(p)
+	case sendReoffer:
+		l.sendDescription(p, signaling.Description{OfferID: p.offerID, Type: typeOffer, SDP: c.report.sdp})
+	case sendReanswer:
+		p.reanswer, p.sent = c.report.sdp, len(p.ours)
+		l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
+	case repeatReanswer:
+		if p.reanswer != "" {
+			l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
+		}
+	case tellReconnecting:
+		if !p.told {
+			p.told = true
+			l.emit(Reconnect{l.head(p, p.device), Reconnecting})
+		}
+	case tellReconnected:
+		if p.told {
+			p.told = false
+			l.emit(Reconnect{l.head(p, p.device), Reconnected})
+		}
+	case tellReconnectFailed:
+		l.emit(Reconnect{l.head(p, p.device), ReconnectFailed})
+	}
+}
+
+// sendDescription sends an offer or an answer to the device in the call, and to no other.
+func (l *loop) sendDescription(p *peer, d signaling.Description) {
+	l.send(p, &signaling.Signal{Kind: signaling.Update, Device: p.device, Reconnect: &d})
+}
+
+// probe makes the channel look whether its link is alive. It waits for nothing: if it is
+// not, what is sent meanwhile is sent again when it is back.
+func (l *loop) probe(ctx context.Context) {
+	l.workers.Go(func() {
+		ctx, done := context.WithTimeout(ctx, probeTime)
+		defer done()
+		if err := l.cfg.Channel.Probe(ctx); err != nil {
+			l.log.Info("link does not answer", keyError, err)
+		}
+	})
+}
+
+// sortCandidates parts those for the description that we have from those for one that is
+// still to come. Most say nothing about it: they are for what we have.
+func (p *peer) sortCandidates(list []signaling.Candidate) (now, later []signaling.Candidate) {
+	for _, c := range list {
+		if u := candidateUfrag(c.Candidate); u == "" || p.ufrag == "" || u == p.ufrag {
+			now = append(now, c)
+		} else {
+			later = append(later, c)
+		}
+	}
+	return now, later
+}
+
+// candidateUfrag returns the user name fragment in a candidate (RFC 8839, 5.1), as browsers
+// and phones put it; empty: there is none.
+func candidateUfrag(candidate string) string {
+	f := strings.Fields(candidate)
+	if i := slices.Index(f, "ufrag"); i >= 0 && i+1 < len(f) {
+		return f[i+1]
+	}
+	return ""
+}
