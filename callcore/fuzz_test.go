@@ -22,6 +22,7 @@ type player struct {
 	scripts []*callcoretest.Script
 	in, out *callcore.Session
 	call    *signaling.Signal // the last one from the door
+	offer   string            // the id of its last reconnection
 	cut     func(bool)
 }
 
@@ -63,6 +64,13 @@ func (p *player) play(what, a, b byte) {
 				g.Candidates = append(g.Candidates, signaling.Candidate{Candidate: []string{"", "candidate:", "x", "candidate:1 1 udp 1 10.0.0.12 9 typ host", "candidate:1 1 tcp 1 ::1 9 typ relay"}[i]})
 			}
 		}
+		if g.Kind == signaling.Update && b >= 128 {
+			id := fmt.Sprint("O", a%4)
+			if p.offer != "" && a&2 == 2 {
+				id = p.offer
+			}
+			g.Reconnect = &signaling.Description{OfferID: id, Type: []string{"offer", "answer"}[(a>>2)%2], SDP: g.SDP}
+		}
 		s.Send(ctx, &g)
 	case 6:
 		users := []signaling.UserID{2, 3}[:1+a%2]
@@ -100,6 +108,9 @@ func (p *player) play(what, a, b byte) {
 			if g.Kind == signaling.Call {
 				p.call = g
 			}
+			if g.Reconnect != nil {
+				p.offer = g.Reconnect.OfferID
+			}
 		}
 	}
 }
@@ -111,6 +122,8 @@ func FuzzSignals(f *testing.F) {
 	f.Add([]byte{1, 0, 7, 7, 0, 0, 2, 0, 7, 5, 0, 4, 4, 0, 7})
 	f.Add([]byte{6, 1, 1, 2, 1, 7, 2, 17, 7, 9, 1, 0, 7, 2, 0, 9, 0, 0})
 	f.Add([]byte{1, 0, 7, 7, 0, 0, 10, 1, 0, 11, 250, 250, 10, 0, 0, 1, 1, 7})
+	// Called by a, accepted; cut off; a reconnects, then b does, and the door gives up.
+	f.Add([]byte{1, 0, 7, 7, 0, 0, 10, 1, 0, 11, 100, 100, 0, 0, 135, 0, 16, 134, 0, 6, 142, 0, 10, 143, 11, 200, 200})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 3*40 {
 			return

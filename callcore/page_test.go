@@ -215,7 +215,18 @@ func TestReconnectOnNewDevice(t *testing.T) {
 			t.Errorf("not live because %q", u.NotLive)
 		}
 
-		// A signal of ours to the old device comes back: it is gone.
+		// A signal of ours to the old device comes back, but then it is heard of.
+		tab.SetLink(false)
+		must(t, s.Update(t.Context(), nil))
+		callcoretest.Await[callcore.Undeliverable](door)
+		tab.SetLink(true)
+		updated(t, door, tab.Script, s.ID())
+		next.offer("too early again")
+		if e := callcoretest.Await[callcore.Invalid](door); !errors.Is(e.Err, callcore.ErrOtherDevice) {
+			t.Errorf("invalid %+v", e)
+		}
+
+		// It is gone for good.
 		tab.Close()
 		must(t, s.Update(t.Context(), map[string]string{"are": "you there"}))
 		callcoretest.Await[callcore.Undeliverable](door)

@@ -73,7 +73,7 @@ func TestShortCut(t *testing.T) {
 				cut(false)
 				for p, s := range map[*callcoretest.Phone]*callcore.Session{door: out, phone: in} {
 					var seen []callcore.ReconnectState
-					for _, e := range p.Idle(time.Minute) {
+					for _, e := range p.Idle(20 * time.Second) {
 						if e, ok := e.(callcore.Reconnect); ok {
 							seen = append(seen, e.State)
 						}
@@ -140,7 +140,7 @@ func TestReconnects(t *testing.T) {
 				if after := out.Stats()[0]; after.Audio.PacketsSent < before.Audio.PacketsSent || after.Audio.BytesReceived < before.Audio.BytesReceived {
 					t.Errorf("stats began again: %+v, then %+v", before, after)
 				}
-				if e := a.Idle(time.Minute); len(e) > 1 { // the other track may start later
+				if e := a.Idle(12 * time.Second); len(e) > 1 { // the other track may start later
 					t.Errorf("events afterwards: %+v", e)
 				}
 				must(t, out.HangUp(t.Context(), nil))
@@ -308,6 +308,34 @@ func TestLostReanswer(t *testing.T) {
 		}
 		tab.Accepted(d.SDP)
 		callcoretest.AwaitWhere(door, func(r callcore.Reconnect) bool { return r.State == callcore.Reconnected })
+	})
+}
+
+// TestReconnectTooLate: who reconnects to a call that has ended, or that we have forgotten,
+// is told.
+func TestReconnectTooLate(t *testing.T) {
+	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+		s, tab := talk(t, w, door, 2)
+		tab.Listen(time.Second)
+		door.Link.SetLink(false) // so that the hangUp is not seen
+		must(t, s.HangUp(t.Context(), nil))
+		tab.Renew()
+		sdp := tab.Offer()
+		for _, c := range []struct {
+			session string
+			want    error
+		}{{s.ID(), callcore.ErrEnded}, {"never heard of", callcore.ErrUnknownSession}} {
+			door.Link.SetLink(true)
+			tab.Listen(time.Second)
+			tab.call.Session = c.session
+			tab.describe("O", "offer", sdp)
+			if e := callcoretest.Await[callcore.Invalid](door); !errors.Is(e.Err, c.want) {
+				t.Errorf("invalid %+v, want %v", e, c.want)
+			}
+			if h := tab.AwaitWithin(signaling.HangUp, time.Second); h.Session != c.session {
+				t.Errorf("hangUp for %q, want %q", h.Session, c.session)
+			}
+		}
 	})
 }
 

@@ -50,6 +50,9 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 // signal finds the peer a signal belongs to, or deals with one that belongs to none.
 func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 	p := l.peers[s.Session]
+	if p != nil && p.user == s.Peer && p.device == s.Device {
+		p.gone = false
+	}
 	switch {
 	case s.Peer == l.cfg.Channel.Self():
 		l.invalid(nil, s, ErrOwnID)
@@ -114,6 +117,8 @@ func (l *loop) stray(s *signaling.Signal) {
 		reason = ErrEnded
 	}
 	switch {
+	case s.Kind == signaling.Update && s.Reconnect != nil:
+		l.reply(s, signaling.HangUp) // as to an accept
 	case s.Kind == signaling.Update && known:
 		l.emit(Updated{Head{time.Now(), was.session, s.Peer, s.Device}, s.Info, s.Extra, false, "the call has ended"})
 		return
