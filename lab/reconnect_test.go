@@ -1,0 +1,39 @@
+//go:build e2e
+
+package lab
+
+import (
+	"testing"
+	"time"
+
+	"intercom/internal/control"
+	"intercom/lab/browser"
+)
+
+// TestPageReconnects has the SDK believe that its connection was lost. After five seconds
+// it makes another one, and offers it: the page's user id is higher than the door's.
+func TestPageReconnects(t *testing.T) {
+	d := lab.door(t)
+	begun := d.count()
+	a := d.newResident(t, anna, browser.ProbeConfig{Tone: annaTone})
+	d.press(t)
+	a.answers(t, d.door)
+	for n := 2; n <= 3; n++ {
+		must(t, a.Eval(t.Context(), `() => {
+			const c = probe.connections.at(-1);
+			Object.defineProperty(c, 'iceConnectionState', { get: () => 'disconnected' });
+			c.dispatchEvent(new Event('iceconnectionstatechange'));
+		}`, nil, nil))
+		must(t, a.Wait(t.Context(), 20*time.Second, "(n) => probe.connections.length === n && probe.connections.at(-1).connectionState === 'connected'", n))
+		must(t, a.Wait(t.Context(), soon, "() => probe.connections.slice(0, -1).every((c) => c.connectionState === 'closed')", nil))
+		checkCall(t, a.Page, d.door, annaTone)
+	}
+	a.is(t, quick, "talking")
+	d.never(t, begun, control.Ended)
+	a.click(t, "#open")
+	d.expect(t, soon, control.Opened)
+	d.expect(t, soon, control.Locked)
+	a.click(t, "#hangup")
+	d.expect(t, soon, control.Ended)
+	a.is(t, soon, "ready")
+}
