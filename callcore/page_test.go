@@ -251,6 +251,26 @@ func TestReconnectOnNewDevice(t *testing.T) {
 	})
 }
 
+// TestRepeatedOnNewDevice: an offer that we have answered comes again from a new resource,
+// which the answer has not reached.
+func TestRepeatedOnNewDevice(t *testing.T) {
+	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+		_, tab := talk(t, w, door, 2)
+		next := &page{Script: w.Script(2, "next"), call: tab.call}
+		tab.offer("O")
+		tab.await(t, "answer") // and forgets it
+		next.describe("O", "offer", tab.Offer())
+		d := next.await(t, "answer")
+		if d.OfferID != "O" {
+			t.Errorf("answer to offer %q", d.OfferID)
+		}
+		tab.Accepted(d.SDP)
+		if r := callcoretest.AwaitWhere(door, func(r callcore.Reconnect) bool { return r.State == callcore.Reconnected }); r.Device != "next" {
+			t.Errorf("reconnect %+v", r)
+		}
+	})
+}
+
 // TestAnswerOnNewDevice: the page was offered a connection, and answers with a new resource.
 func TestAnswerOnNewDevice(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, _ *callcoretest.Phone) {

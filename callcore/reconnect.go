@@ -46,6 +46,7 @@ type reconnection struct {
 	lost     time.Time // when it began; zero: there is none
 	told     bool      // that it is under way
 	offerID  string    // of our latest offer
+	offered  bool      // that it was sent
 	theirID  string    // of the offer that we have answered, or are about to
 	reanswer string    // our answer to it, to be repeated; empty: there is none
 	gone     bool      // the bound device: a signal to it came back
@@ -56,7 +57,7 @@ func (l *loop) polite(p *peer) bool { return l.cfg.Channel.Self() < p.user }
 
 // reconnect takes an update with a session description.
 func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
-	in, err := l.inputOfReconnect(p, s.Reconnect)
+	in, err := l.inputOfReconnect(p, s)
 	if err == nil && p.device != s.Device && !p.follows(in) {
 		err = ErrOtherDevice
 	}
@@ -67,8 +68,8 @@ func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
 	l.step(ctx, p, in, cause{signal: s})
 }
 
-func (l *loop) inputOfReconnect(p *peer, d *signaling.Description) (input, error) {
-	switch {
+func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
+	switch d := s.Reconnect; {
 	case d.OfferID == "":
 		return 0, fmt.Errorf("%w: a reconnection without an offer id", ErrMalformed)
 	case d.Type == typeAnswer && d.OfferID != p.offerID:
@@ -79,10 +80,11 @@ func (l *loop) inputOfReconnect(p *peer, d *signaling.Description) (input, error
 		return 0, fmt.Errorf("%w: a reconnection of type %.20q", ErrMalformed, d.Type)
 	case !l.polite(p):
 		return pokeReceived, nil // its SDP is for nobody
-	case d.OfferID == p.theirID:
+	case d.OfferID == p.theirID && s.Device == p.device:
 		return reofferRepeated, nil
+	default:
+		return reofferReceived, checkOffer(d.SDP)
 	}
-	return reofferReceived, checkOffer(d.SDP)
 }
 
 // follows tells whether the call goes on with another device of the same user: the JS SDK
@@ -129,32 +131,6 @@ func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause)
 		}
 	case probeLink:
 		l.probe(ctx)
-	case prepareReoffer:
-		p.offerID, p.theirID, p.reanswer, p.ufrag, p.theirs = uuid.NewString(), "", "", "", nil
-		l.connect(ctx, p)
-		l.give(p, job{kind: makeOffer})
-	case updateReoffer:
-		l.give(p, job{kind: makeOffer})
-	case applyReanswer:
-		d := c.signal.Reconnect
-		p.ufrag = iceUfrag(d.SDP)
-		l.give(p, job{kind: takeAnswer, sdp: d.SDP})
-		l.giveKept(p)
-	case prepareReanswer:
-		d := c.signal.Reconnect
-		p.offerID, p.theirID, p.reanswer, p.ufrag = "", d.OfferID, "", iceUfrag(d.SDP)
-		l.connect(ctx, p)
-		l.give(p, job{kind: makeAnswer, sdp: d.SDP})
-		l.giveKept(p)
-	case sendReoffer:
-		l.sendDescription(p, signaling.Description{OfferID: p.offerID, Type: typeOffer, SDP: c.report.sdp})
-	case sendReanswer:
-		p.reanswer, p.sent = c.report.sdp, len(p.ours)
-		l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
-	case repeatReanswer:
-		if p.reanswer != "" {
-			l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
-		}
 	case tellReconnecting:
 		if !p.told {
 			p.told = true
@@ -167,6 +143,44 @@ func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause)
 		}
 	case tellReconnectFailed:
 		l.emit(Reconnect{l.head(p, p.device), ReconnectFailed})
+	default:
+		l.performDescription(ctx, p, e, c)
+	}
+}
+
+// performDescription does those that make, take or send a description.
+func (l *loop) performDescription(ctx context.Context, p *peer, e effect, c cause) {
+	switch e {
+	case prepareReoffer:
+		p.offerID, p.theirID, p.reanswer, p.ufrag, p.theirs = uuid.NewString(), "", "", "", nil
+		p.offered = false
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeOffer})
+	case updateReoffer:
+		if p.offered { // or it is about to be, and once is enough
+			l.give(p, job{kind: makeOffer})
+		}
+	case applyReanswer:
+		d := c.signal.Reconnect
+		p.ufrag = iceUfrag(d.SDP)
+		l.give(p, job{kind: takeAnswer, sdp: d.SDP})
+		l.giveKept(p)
+	case prepareReanswer:
+		d := c.signal.Reconnect
+		p.offerID, p.theirID, p.reanswer, p.ufrag = "", d.OfferID, "", iceUfrag(d.SDP)
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeAnswer, sdp: d.SDP})
+		l.giveKept(p)
+	case sendReoffer:
+		p.offered = true
+		l.sendDescription(p, signaling.Description{OfferID: p.offerID, Type: typeOffer, SDP: c.report.sdp})
+	case sendReanswer:
+		p.reanswer, p.sent = c.report.sdp, len(p.ours)
+		l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
+	case repeatReanswer:
+		if p.reanswer != "" {
+			l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
+		}
 	}
 }
 

@@ -72,6 +72,25 @@ func TestDemote(t *testing.T) {
 	}
 }
 
+func TestSortCandidates(t *testing.T) {
+	p := &peer{ufrag: "abcd"}
+	list := []signaling.Candidate{
+		{Candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host"},
+		{Candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host generation 0 ufrag abcd network-id 1"},
+		{Candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host ufrag efgh"},
+		{Candidate: "candidate:1 1 udp 1 10.0.0.1 9 typ host ufrag"},
+		{},
+	}
+	now, later := p.sortCandidates(list)
+	if len(now) != 4 || len(later) != 1 || later[0] != list[2] {
+		t.Errorf("now %v, later %v", now, later)
+	}
+	p.ufrag = "" // unknown: all are for it
+	if now, later = p.sortCandidates(list); len(now) != len(list) || len(later) != 0 {
+		t.Errorf("now %v, later %v", now, later)
+	}
+}
+
 // TestAnswerToChrome answers a browser's offer: H.264 with the payload type of its
 // constrained baseline, sound, and an active role.
 func TestAnswerToChrome(t *testing.T) {
