@@ -26,6 +26,14 @@ func TestPageReconnects(t *testing.T) {
 		}`, nil, nil))
 		must(t, a.Wait(t.Context(), 20*time.Second, "(n) => probe.connections.length === n && probe.connections.at(-1).connectionState === 'connected'", n))
 		must(t, a.Wait(t.Context(), soon, "() => probe.connections.slice(0, -1).every((c) => c.connectionState === 'closed')", nil))
+		// The page's <video> is empty for a moment, between the old stream and the new one's
+		// first frames: what is measured is what comes after.
+		must(t, a.Eval(t.Context(), `() => new Promise((shown) => {
+			const video = document.querySelector('#video');
+			let frames = 0;
+			const next = () => (++frames === 10 ? shown() : video.requestVideoFrameCallback(next));
+			video.requestVideoFrameCallback(next);
+		})`, nil, nil))
 		checkCall(t, a.Page, d.door, annaTone)
 	}
 	a.is(t, quick, "talking")
