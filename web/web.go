@@ -75,6 +75,7 @@ type Phone struct {
 	AccountKey string      `json:"accountKey"` // may be empty: only QuickBlox's own servers ask for it
 	Door       int64       `json:"door"`       // the door's user id
 	ICEServers []ICEServer `json:"iceServers"` // none: host candidates only
+	ICEPolicy  string      `json:"icePolicy"`  // "all", or "relay": media through TURN only; empty is "all"
 	Residents  []Resident  `json:"residents"`
 }
 
@@ -179,6 +180,9 @@ func (p *Phone) check() error {
 	}
 	if p.Door <= 0 {
 		return fmt.Errorf("the door's user id %d is not positive", p.Door)
+	}
+	if p.ICEPolicy != "" && p.ICEPolicy != "all" && p.ICEPolicy != "relay" {
+		return fmt.Errorf(`ICE policy %q is neither "all" nor "relay"`, p.ICEPolicy)
 	}
 	if len(p.Residents) == 0 {
 		return errors.New("no residents")

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,6 +80,8 @@ func TestNewChecksTheConfiguration(t *testing.T) {
 		{"no secret", phone(func(p *Phone) { p.AuthSecret = "" }), "no authorization secret"},
 		{"no application", phone(func(p *Phone) { p.AppID = 0 }), "application id 0"},
 		{"no door", phone(func(p *Phone) { p.Door = -1 }), "user id -1"},
+		{"relay only", phone(func(p *Phone) { p.ICEPolicy = "relay" }), ""},
+		{"other ICE policy", phone(func(p *Phone) { p.ICEPolicy = "none" }), `ICE policy "none"`},
 		{"no residents", phone(func(p *Phone) { p.Residents = nil }), "no residents"},
 		{"resident without password", phone(func(p *Phone) { p.Residents[0].Password = "" }), "Ada Byron"},
 		{"same login twice", phone(func(p *Phone) { p.Residents = append(p.Residents, p.Residents[0]) }), `"ada"`},
@@ -251,7 +254,10 @@ func TestStatus(t *testing.T) {
 
 func TestPhone(t *testing.T) {
 	folder := t.TempDir()
-	p := newPage(t, Config{Station: newFakeStation(), Phone: newPhone(), SDK: folder})
+	phone := newPhone()
+	phone.ICEPolicy = "relay"
+	phone.ICEServers = []ICEServer{{URLs: []string{"turn:192.0.2.1"}, Username: "ada", Credential: "quiet"}}
+	p := newPage(t, Config{Station: newFakeStation(), Phone: phone, SDK: folder})
 	read := func() map[string]any {
 		t.Helper()
 		code, _, body := ask(t, p, "GET", "/api/phone", "")
@@ -264,6 +270,10 @@ func TestPhone(t *testing.T) {
 	got := read()
 	if got["sdk"] != false || got["sdkFolder"] != folder || got["door"] != 100.0 || got["appID"] != 1.0 {
 		t.Errorf("got %v, want the phone, without the SDK", got)
+	}
+	servers := []any{map[string]any{"urls": []any{"turn:192.0.2.1"}, "username": "ada", "credential": "quiet"}}
+	if !reflect.DeepEqual(got["iceServers"], servers) || got["icePolicy"] != "relay" {
+		t.Errorf("got ICE servers %v, policy %v; want %v, relay", got["iceServers"], got["icePolicy"], servers)
 	}
 	if code, _, _ := ask(t, p, "GET", "/sdk/quickblox.min.js", ""); code != 404 {
 		t.Errorf("got status %d for the missing SDK, want 404", code)

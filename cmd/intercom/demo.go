@@ -110,6 +110,11 @@ func demoPhone(a sandbox.Accounts, c *config, websocket string) *web.Phone {
 		API: c.Server.API, Chat: c.Server.ChatDomain, WebSocket: websocket,
 		AppID: a.Application.ID, AuthKey: a.Application.AuthKey, AuthSecret: a.Application.AuthSecret.Reveal(), Door: a.Users[0].ID,
 	}
+	// The same way for media as the door's.
+	p.ICEPolicy = c.ICE.Policy
+	for _, s := range c.ICE.Server {
+		p.ICEServers = append(p.ICEServers, web.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential.Reveal()})
+	}
 	for _, u := range a.Users[1:] {
 		p.Residents = append(p.Residents, web.Resident{ID: u.ID, Login: u.Login, Password: u.Password.Reveal(), Name: u.FullName})
 	}

@@ -20,7 +20,7 @@ export async function load(config) {
   QB.init(config.appID, config.authKey, config.authSecret, config.accountKey || "none", {
     endpoints: { api: new URL(config.api).host, chat: config.chat },
     chatProtocol: { websocket: config.websocket, active: 2 },
-    webrtc: { iceServers: config.iceServers ?? [] },
+    webrtc: { iceServers: config.iceServers ?? [], iceTransportPolicy: config.icePolicy || "all" },
     debug: { mode: 0 },
   });
   if (!QB.webrtc) throw new SignInError("This browser has no WebRTC.");

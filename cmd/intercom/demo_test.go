@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"intercom/web"
+)
+
+// TestDemoICE has the phone on the page take the way for media that the door takes.
+func TestDemoICE(t *testing.T) {
+	t.Setenv("TURN_CREDENTIAL", "quiet")
+	path := filepath.Join(t.TempDir(), "demo.toml")
+	const text = `[ice]
+policy = "relay"
+[[ice.server]]
+urls = ["stun:192.0.2.1", "turn:192.0.2.1?transport=tcp"]
+username = "door"
+credential = "env:TURN_CREDENTIAL"
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	accounts := demoAccounts()
+	for _, test := range []struct {
+		name, path string
+		policy     string
+		servers    []web.ICEServer
+	}{
+		{"defaults", "", "all", nil},
+		{"relay only", path, "relay", []web.ICEServer{
+			{URLs: []string{"stun:192.0.2.1", "turn:192.0.2.1?transport=tcp"}, Username: "door", Credential: "quiet"},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := demoConfig(accounts)
+			c.Server.API, c.Server.Chat = "http://127.0.0.1:8081", "tcp://127.0.0.1:5222"
+			if err := loadConfig(test.path, c); err != nil {
+				t.Fatal(err)
+			}
+			p := demoPhone(accounts, c, "ws://127.0.0.1:5291")
+			if p.ICEPolicy != test.policy {
+				t.Errorf("policy: got %q, want %q", p.ICEPolicy, test.policy)
+			}
+			if !reflect.DeepEqual(p.ICEServers, test.servers) {
+				t.Errorf("servers: got %+v, want %+v", p.ICEServers, test.servers)
+			}
+		})
+	}
+}
