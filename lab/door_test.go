@@ -74,9 +74,9 @@ var intercom = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-// startDoor runs the program with a configuration file of this text and waits until its
-// control socket answers.
-func startDoor(name, config, command string, args ...string) (*door, error) {
+// startDoor runs the program with a configuration file of this text, and with env added
+// to its environment.
+func startDoor(name, config string, env []string, command string, args ...string) (*door, error) {
 	program, err := intercom()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,9 @@ func startDoor(name, config, command string, args ...string) (*door, error) {
 		return nil, err
 	}
 	args = append([]string{command, "--config", file}, args...)
-	p, err := startProcess(name, program, args...)
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	p, err := startProcess(name, cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +106,14 @@ func newSocket() (string, error) {
 	return filepath.Join(dir, "control"), nil
 }
 
-func startDemo() (*demo, error) {
+// startDemo starts a demo, with more settings than all doors have, and with env added to
+// its environment.
+func startDemo(name, more string, env ...string) (*demo, error) {
 	socket, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDoor("demo", fmt.Sprintf(settings, doorTone, ringTime), "demo",
+	d, err := startDoor(name, fmt.Sprintf(settings, doorTone, ringTime)+more, env, "demo",
 		"--listen", "127.0.0.1:0", "--control", socket, "--sdk", filepath.Join(lab.root, "build", "sdk"))
 	if err != nil {
 		return nil, err

@@ -26,10 +26,12 @@ type suite struct {
 	browser *browser.Browser
 	pages   *httptest.Server // phone.html and the SDK
 	prosody func() (*prosody, error)
+	coturn  func() (*coturn, error)
 	demo    func() (*demo, error)
 	times   table
 
 	mu    sync.Mutex
+	notes []string // shown at the end
 	ended []func() error
 }
 
@@ -44,6 +46,9 @@ func run(m *testing.M) int {
 	if err == nil {
 		code = m.Run()
 		lab.times.print(os.Stdout, committed)
+		for _, n := range lab.notes {
+			fmt.Println(n)
+		}
 	}
 	if err := errors.Join(err, lab.end(code == 0)); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
@@ -79,7 +84,8 @@ func (s *suite) start() error {
 	s.atEnd(func() error { s.pages.Close(); return nil })
 
 	s.prosody = sync.OnceValues(startProsody)
-	s.demo = sync.OnceValues(startDemo)
+	s.coturn = sync.OnceValues(startCoturn)
+	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
 	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})
 	if err != nil {
 		return err
@@ -93,6 +99,13 @@ func (s *suite) atEnd(f func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, f)
+}
+
+// note has a line shown at the end of the run, whether its tests pass or not.
+func (s *suite) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
 // end ends everything. The logs of a run in which all passed go too, unless LAB_KEEP is

@@ -51,6 +51,7 @@ type phone struct {
 type server struct {
 	rest      string // empty: none
 	websocket string
+	webrtc    any // more of the SDK's "webrtc" settings; nil: none
 }
 
 // newPhone opens a phone and has it connect.
@@ -60,7 +61,7 @@ func newPhone(t *testing.T, at server, who account, c browser.ProbeConfig) *phon
 	must(t, p.Goto(t.Context(), lab.pages.URL+"/phone.html"))
 	config := map[string]any{
 		"app": app, "key": "demo-key", "secret": "demo-secret", "domain": domain, "websocket": at.websocket,
-		"rest": at.rest, "login": who.login, "user": who.id, "password": who.password,
+		"rest": at.rest, "webrtc": at.webrtc, "login": who.login, "user": who.id, "password": who.password,
 	}
 	must(t, p.Eval(t.Context(), "phone.connect", config, nil))
 	return p

@@ -33,10 +33,10 @@ type process struct {
 }
 
 // startProcess starts a server and has the run's end stop it.
-func startProcess(name, command string, args ...string) (*process, error) {
+func startProcess(name string, cmd *exec.Cmd) (*process, error) {
 	p := &process{
 		name:  name,
-		cmd:   exec.Command(command, args...),
+		cmd:   cmd,
 		log:   filepath.Join(lab.out, name+".log"),
 		ended: make(chan struct{}),
 	}

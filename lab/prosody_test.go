@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func startProsody() (*prosody, error) {
 	if err := errors.Join(err, os.WriteFile(config, []byte(text), 0o600)); err != nil {
 		return nil, err
 	}
-	p, err := startProcess("prosody", "prosody", "-F", "--config", config)
+	p, err := startProcess("prosody", exec.Command("prosody", "-F", "--config", config))
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ build="gcc g++ libc6-dev libvpx-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
-test) debian="$build chromium prosody ffmpeg" ;;
+test) debian="$build chromium prosody coturn ffmpeg" ;;
 cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
 *) echo "setup: unknown target $what" >&2; exit 2 ;;
 esac
@@ -36,7 +36,7 @@ else
 	command -v g++ >/dev/null || missing+=(g++)
 	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
 	if [ "$what" = test ]; then
-		for c in chromium prosody ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
+		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
 	if [ "$what" = cross ]; then
 		command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(aarch64-linux-gnu-g++)

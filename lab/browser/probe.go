@@ -44,7 +44,10 @@ type Audio struct {
 // Received is what came over one connection.
 type Received struct {
 	State string `json:"state"` // as RTCPeerConnection.connectionState
-	Audio *struct {
+	// Local and Remote are the two ends of the path in use; nil: there is none yet.
+	Local  *Candidate `json:"local"`
+	Remote *Candidate `json:"remote"`
+	Audio  *struct {
 		Codec string `json:"codec"`
 		Bytes int64  `json:"bytes"`
 	} `json:"audio"`
@@ -53,6 +56,12 @@ type Received struct {
 		Bytes         int64  `json:"bytes"`
 		FramesDecoded int    `json:"framesDecoded"`
 	} `json:"video"`
+}
+
+// Candidate is one end of a path that media takes.
+type Candidate struct {
+	Type   string `json:"type"`   // host, srflx, prflx, relay
+	Server string `json:"server"` // how a relay of the page's own is reached: udp, tcp, tls
 }
 
 // Video measures the remote picture that the page shows, for the given time. It is an

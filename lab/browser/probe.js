@@ -225,8 +225,10 @@
   };
 
   // --- statistics -----------------------------------------------------------------------
-  // stats lists the open connections: state, and for what is received the codec, bytes
-  // and frames.
+  const candidate = (c) => c && { type: c.candidateType, server: c.relayProtocol ?? '' };
+
+  // stats lists the open connections: state, the two candidates of the path in use, and for
+  // what is received the codec, bytes and frames.
   probe.stats = async () => {
     const all = [];
     for (const c of connections) {
@@ -234,6 +236,11 @@
       const report = await c.getStats();
       const one = { state: c.connectionState };
       for (const s of report.values()) {
+        const pair = s.type === 'transport' && report.get(s.selectedCandidatePairId);
+        if (pair) {
+          one.local = candidate(report.get(pair.localCandidateId));
+          one.remote = candidate(report.get(pair.remoteCandidateId));
+        }
         if (s.type !== 'inbound-rtp') continue;
         one[s.kind] = {
           codec: report.get(s.codecId)?.mimeType ?? '', bytes: s.bytesReceived, lost: s.packetsLost,
