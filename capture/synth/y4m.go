@@ -25,7 +25,7 @@ type FileCamera struct {
 func NewFileCamera(path string) (*FileCamera, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open film: %w", err) // os names the file
+		return nil, fmt.Errorf("film: %w", err) // os says "open" and names the file
 	}
 	defer file.Close()
 	film, err := newFilm(file)
@@ -49,7 +49,7 @@ func (c *FileCamera) Format() capture.Format { return c.format }
 func (c *FileCamera) Run(ctx context.Context, out func(*capture.Frame)) error {
 	file, err := os.Open(c.path)
 	if err != nil {
-		return fmt.Errorf("open film: %w", err)
+		return fmt.Errorf("film: %w", err)
 	}
 	defer file.Close()
 	film, err := newFilm(file)

@@ -49,7 +49,11 @@ func newChat(c *config, log *slog.Logger, report func(error)) (*chat, error) {
 	}
 	// A bad address is found now, not when the REST server has answered.
 	if _, err := ch.client(max(1, signaling.UserID(c.Account.UserID)), "", ""); err != nil {
-		return nil, c.wrong("server.chat", "%v", err)
+		key := "server.chat"
+		if errors.Is(err, quickblox.ErrChatDomain) {
+			key = "server.chat_domain"
+		}
+		return nil, c.wrong(key, "%v", err)
 	}
 	return ch, nil
 }
@@ -65,9 +69,11 @@ func (ch *chat) client(user signaling.UserID, domain, address string) (*quickblo
 		AppID: c.Account.ApplicationID, User: user, ChatDomain: domain, Address: address,
 		Credentials: ch.password, AllowPlaintext: c.Server.AllowPlaintext, Logger: ch.log,
 		Report: func(err error) {
-			// A refused token is not worth a second try.
-			if refused := (*xmpp.AuthError)(nil); ch.rest != nil && errors.As(err, &refused) {
-				ch.rest.Forget()
+			if refused := (*xmpp.AuthError)(nil); errors.As(err, &refused) {
+				if ch.rest != nil {
+					ch.rest.Forget() // a refused token is not worth a second try
+				}
+				err = fmt.Errorf("%w; check %s", err, ch.credentials())
 			}
 			ch.report(err)
 		},
@@ -84,6 +90,17 @@ func (ch *chat) password(ctx context.Context) (string, error) {
 		return "", &xmpp.AuthError{JID: ch.cfg.Account.Login, Address: ch.cfg.Server.API, Condition: "not-authorized", Text: err.Error()}
 	}
 	return s.Token, err
+}
+
+// credentials names the settings that a login depends on.
+func (ch *chat) credentials() string {
+	switch {
+	case ch.rest == nil:
+		return "account.user_id, account.application_id and account.password"
+	case ch.cfg.Account.ChatPassword == "password":
+		return "account.login, account.password and whether account.chat_password should be \"token\""
+	}
+	return "account.login and account.password"
 }
 
 // Run logs in and keeps the link up until ctx ends.

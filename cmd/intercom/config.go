@@ -84,7 +84,7 @@ type config struct {
 		Size int64  `toml:"size"`
 	} `toml:"journal"`
 	Log struct {
-		Level slog.Level `toml:"level"`
+		Level string `toml:"level"`
 	} `toml:"log"`
 
 	file *conf.File // for errors that name a line; nil: nothing was read
@@ -124,8 +124,12 @@ func defaults() *config {
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
 	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
 	c.Journal.Size = 10
+	c.Log.Level = "info"
 	return c
 }
+
+// logLevels are what log.level may be.
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
 func seconds(n int) conf.Duration { return conf.Duration(time.Duration(n) * time.Second) }
 
@@ -303,6 +307,9 @@ func (c *config) checkTimes() error {
 	}
 	if c.Journal.Size < 1 || c.Journal.Size > 10_000 {
 		return c.wrong("journal.size", "%d MB is outside 1 to 10000", c.Journal.Size)
+	}
+	if _, ok := logLevels[c.Log.Level]; !ok {
+		return c.wrong("log.level", "%q is none of debug, info, warn and error", c.Log.Level)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func runStation(ctx context.Context, in invocation) error {
 }
 
 func (c *config) logger(in invocation) *slog.Logger {
-	return slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: c.Log.Level}))
+	return slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: logLevels[c.Log.Level]}))
 }
 
 // built is a station with what belongs to its process.

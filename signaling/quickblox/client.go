@@ -76,6 +76,9 @@ type Client struct {
 
 var _ signaling.Channel = (*Client)(nil)
 
+// ErrChatDomain is in New's error if Config.ChatDomain cannot be a domain.
+var ErrChatDomain = errors.New("quickblox: chat domain")
+
 // New checks cfg and starts nothing.
 func New(cfg Config) (*Client, error) {
 	switch {
@@ -91,7 +94,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	domain, err := jid.New("", cfg.ChatDomain, "")
 	if err != nil {
-		return nil, fmt.Errorf("quickblox: chat domain %q: %w", cfg.ChatDomain, err)
+		return nil, fmt.Errorf("%w %q: %w", ErrChatDomain, cfg.ChatDomain, err)
 	}
 	cfg.ChatDomain = domain.Domainpart() // as it will come back in addresses
 	if cfg.Address == "" {
