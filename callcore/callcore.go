@@ -112,6 +112,7 @@ type Client struct {
 	engine *engine
 
 	requests chan request
+	network  chan struct{} // a token: it has changed
 	events   chan Event
 	running  atomic.Bool
 	done     chan struct{} // closed when Run has returned
@@ -135,6 +136,7 @@ func New(cfg Config) (*Client, error) {
 		log:      cfg.Logger,
 		engine:   e,
 		requests: make(chan request),
+		network:  make(chan struct{}, 1),
 		events:   make(chan Event, eventsLeft),
 		done:     make(chan struct{}),
 	}, nil

@@ -49,6 +49,7 @@ type conn struct {
 	tracks   []*track
 	mid      string        // of the first section
 	offering bool          // we offered: ICE's controlling side, which chooses the path
+	doubt    *time.Timer   // when the path must have shown that it works
 	nudge    *time.Timer   // when the next of nudges is due
 	nudged   int           // how many were given since the last candidate
 	dummies  int           // how many ever
@@ -76,6 +77,7 @@ const (
 	takeAnswer
 	makeAnswer
 	takeCandidates
+	checkPath // after a change of the network
 )
 
 // report is what a worker tells the loop.
@@ -101,8 +103,10 @@ const (
 func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
 	nudge := time.NewTimer(time.Hour)
 	nudge.Stop()
+	doubt := time.NewTimer(time.Hour)
+	doubt.Stop()
 	return &conn{
-		nudge: nudge, Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
+		nudge: nudge, doubt: doubt, Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
 		found: make(chan struct{}, 1), gathered: make(chan struct{}),
 	}
 }
@@ -111,11 +115,14 @@ func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFun
 // of its tracks, and waits for their goroutines.
 func (w *conn) run(ctx context.Context) {
 	defer w.nudge.Stop()
+	defer w.doubt.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-w.nudge.C:
 			w.lookAgain()
+		case <-w.doubt.C:
+			w.doubtDue(ctx)
 		case j := <-w.jobs:
 			if err := w.do(ctx, j); err != nil {
 				w.report(ctx, report{what: becameInput, input: mediaFailed, err: err})
@@ -161,6 +168,8 @@ func (w *conn) do(ctx context.Context, j job) error {
 		return w.answer(ctx, j.sdp)
 	case takeCandidates:
 		w.addCandidates(ctx, j.candidates)
+	case checkPath:
+		w.checkPath(ctx)
 	}
 	return nil
 }

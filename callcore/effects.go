@@ -32,6 +32,9 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 			l.connect(ctx, p)
 		}
 		l.give(p, job{kind: makeOffer})
+	case renewOffer:
+		l.connect(ctx, p)
+		l.give(p, job{kind: makeOffer})
 	case sendCall:
 		l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.info})
 	case bind:

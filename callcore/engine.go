@@ -51,6 +51,7 @@ const dtlsInterval = 200 * time.Millisecond
 
 // engine is what the connections of a client share.
 type engine struct {
+	net    network
 	api    *webrtc.API
 	config webrtc.Configuration
 	codecs []capture.Codec // best first
@@ -97,6 +98,7 @@ func newEngine(cfg Config) (*engine, error) {
 		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
 	}
 	return &engine{
+		net:    network,
 		api:    webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(s)),
 		config: c,
 		codecs: codecs,

@@ -58,6 +58,7 @@ const (
 	mediaClosed // by the peer: its hangUp is probably under way
 	mediaLost   // for good
 	mediaFailed // WebRTC refused something
+	pathLost    // the host has no longer the address that the connection uses
 
 	dialDue // timers
 	answerDue
@@ -78,7 +79,7 @@ var inputNames = [inputs]string{
 	reanswerReceived: "ReanswerReceived",
 	offerReady:       "OfferReady", answerReady: "AnswerReady", candidateFound: "CandidateFound",
 	mediaConnected: "MediaConnected", mediaDisconnected: "MediaDisconnected", mediaClosed: "MediaClosed",
-	mediaLost: "MediaLost", mediaFailed: "MediaFailed",
+	mediaLost: "MediaLost", mediaFailed: "MediaFailed", pathLost: "PathLost",
 	dialDue: "DialDue", answerDue: "AnswerDue", graceDue: "GraceDue", limitDue: "LimitDue", resendDue: "ResendDue",
 	linkRestored: "LinkRestored",
 }
@@ -90,6 +91,7 @@ type effect uint8
 
 const (
 	prepareOffer        effect = iota // or, if there is one, bring it up to date with the candidates found
+	renewOffer                        // of a new connection, in the place of the one there is
 	sendCall                          // to all devices of the peer
 	bind                              // the call is with this device from now on
 	applyAnswer                       //
@@ -138,7 +140,7 @@ const (
 )
 
 var effectNames = [effects]string{
-	prepareOffer: "prepare offer", sendCall: "send call", bind: "bind device", applyAnswer: "apply answer",
+	prepareOffer: "prepare offer", renewOffer: "renew offer", sendCall: "send call", bind: "bind device", applyAnswer: "apply answer",
 	beatOthers: "beat others", keepOffer: "keep offer", prepareAnswer: "prepare answer", sendAccept: "send accept",
 	repeatAccept: "repeat accept", sendReject: "send reject", sendHangUp: "send hangUp",
 	keepCandidates: "keep candidates", addCandidates: "add candidates", holdCandidate: "hold candidate",

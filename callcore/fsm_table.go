@@ -11,6 +11,7 @@ var table = [states][inputs]rule{
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
 		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
 	},
 	dialing: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
@@ -30,6 +31,7 @@ var table = [states][inputs]rule{
 		answerDue:   end(ReasonNotAnswered, tellNotAnswered, sendHangUp),
 		limitDue:    ignored, resendDue: ignored,
 		linkRestored: stay(prepareOffer, armDial),
+		pathLost:     stay(renewOffer, armDial),
 	},
 	ringing: {
 		callAsked:   refuse(ErrIncoming),
@@ -46,6 +48,7 @@ var table = [states][inputs]rule{
 		// Nothing is sent, as in the SDKs: the caller's own timer ends its side.
 		answerDue: end(ReasonNotAnswered, tellNotAnswered),
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
 	},
 	answering: {
 		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -60,6 +63,7 @@ var table = [states][inputs]rule{
 		dialDue:     ignored, answerDue: ignored,
 		limitDue:  end(ReasonNotConnected, sendReject),
 		resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
 	},
 	connecting: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -81,6 +85,7 @@ var table = [states][inputs]rule{
 		dialDue:     ignored, answerDue: ignored, graceDue: ignored,
 		limitDue:  end(ReasonNotConnected, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: stay(repeatAccept),
+		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	connected: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -101,6 +106,7 @@ var table = [states][inputs]rule{
 		mediaLost:         move(disconnected, tellReconnecting, armGiveUp, armGrace),
 		mediaFailed:       end(ReasonFailed, sendHangUp),
 		dialDue:           ignored, answerDue: ignored, graceDue: ignored, limitDue: ignored, resendDue: stay(resendAll), linkRestored: ignored,
+		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	disconnected: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -120,6 +126,7 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, tellReconnecting, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: ignored,
+		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	reoffering: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -140,6 +147,7 @@ var table = [states][inputs]rule{
 		graceDue:  stay(probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: ignored, linkRestored: stay(updateReoffer, armRetry),
+		pathLost: stay(probeLink, armRetry, prepareReoffer),
 	},
 	reanswering: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -157,6 +165,7 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: ignored, linkRestored: ignored,
+		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
 	},
 	reconnecting: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -176,6 +185,7 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: stay(repeatReanswer, resendAll),
+		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
 	},
 	closed: {
 		callAsked: refuse(ErrClosed), acceptAsked: refuse(ErrClosed), rejectAsked: refuse(ErrClosed), hangUpAsked: refuse(ErrClosed),
@@ -185,5 +195,6 @@ var table = [states][inputs]rule{
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
 		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
 	},
 }

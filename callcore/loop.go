@@ -175,6 +175,8 @@ func (l *loop) turn(ctx context.Context, due <-chan time.Time) error {
 		l.signaled(ctx, e)
 	case r := <-l.requests:
 		r.reply <- l.request(ctx, r)
+	case <-l.network:
+		l.networkChanged(ctx)
 	case r := <-l.reports:
 		l.reported(ctx, r)
 	case f := <-l.failed:

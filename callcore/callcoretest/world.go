@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,7 @@ type Phone struct {
 	Device string
 	Link   *memory.Client
 	Media  *Media
+	Net    *vnet.Net
 	// Seen is every event that was read so far.
 	Seen []callcore.Event
 
@@ -118,8 +120,8 @@ func (w *World) Phone(s Spec) *Phone {
 	if len(s.Codecs) == 0 {
 		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
 	}
-	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), tb: w.tb, ended: make(chan error, 1)}
-	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: w.Net(), Timers: s.Timers, Logger: s.Logger})
+	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: w.Net(), tb: w.tb, ended: make(chan error, 1)}
+	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: p.Net, Timers: s.Timers, Logger: s.Logger})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -129,6 +131,28 @@ func (w *World) Phone(s Spec) *Phone {
 	go func() { p.ended <- c.Run(ctx) }()
 	w.tb.Cleanup(p.Stop)
 	return p
+}
+
+// Move takes the phone's address away and gives it another one, as when it changes from one
+// network to the next; empty: none. The client is not told.
+func (p *Phone) Move(to string) {
+	p.tb.Helper()
+	i, err := p.Net.InterfaceByName("eth0")
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	addrs, _ := i.Addrs() // an error says that there are none
+	for _, a := range addrs {
+		if err := p.Net.RemoveAddress("eth0", a.(*net.IPNet).IP); err != nil {
+			p.tb.Fatal(err)
+		}
+	}
+	if to == "" {
+		return
+	}
+	if err := p.Net.AddAddress("eth0", &net.IPNet{IP: net.ParseIP(to), Mask: net.CIDRMask(24, 32)}); err != nil {
+		p.tb.Fatal(err)
+	}
 }
 
 // Stop ends the client and waits for it. It may be called more than once.
