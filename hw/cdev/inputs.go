@@ -1,0 +1,245 @@
+package cdev
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/warthog618/go-gpiocdev/uapi"
+	"golang.org/x/sys/unix"
+
+	"intercom/hw"
+)
+
+// QueueSize is how many edges of one line the kernel keeps for a reader. Then the oldest
+// go, and are counted.
+const QueueSize = 64
+
+// eventSize is the size of struct gpio_v2_line_event.
+const eventSize = 48
+
+// inputs waits for edges of lines. Each line is a request of its own: the kernel takes at
+// most ten different settings in one.
+//
+// It reads them by itself: the library's watcher spins when a chip is unplugged, and does
+// not merge the lines of several chips by time.
+type inputs struct {
+	wake int // an eventfd: written when Next must look up
+
+	reading sync.Mutex // held by Next; guards what follows
+	lines   []*input
+	edges   []hw.Edge // not yet told; sorted by time
+	last    time.Time // of what was told
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// input is one line.
+type input struct {
+	name string
+	fd   int
+	said bool // an edge or the first level told this
+	seq  uint32
+}
+
+func newInputs() (*inputs, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("inputs: eventfd: %w", err)
+	}
+	return &inputs{wake: wake}, nil
+}
+
+// take requests a line and notes its level.
+func (in *inputs) take(l hw.Line) error {
+	if slices.ContainsFunc(in.lines, func(other *input) bool { return other.name == l.Name }) {
+		return fmt.Errorf("line %q: named twice", l.Name)
+	}
+	p, err := find(l.Name)
+	if err != nil {
+		return fmt.Errorf("line %q: %w", l.Name, err)
+	}
+	fd, err := p.open(l)
+	if err != nil {
+		return fmt.Errorf("line %q: %w", l.Name, p.explain(err))
+	}
+	values := uapi.LineValues{Mask: uapi.NewLineBitMask(1)}
+	if err := uapi.GetLineValuesV2(uintptr(fd), &values); err != nil {
+		return errors.Join(fmt.Errorf("line %q: read level: %w", l.Name, err), unix.Close(fd))
+	}
+	i := &input{name: l.Name, fd: fd, said: values.Get(0) == 1}
+	in.lines = append(in.lines, i)
+	in.edges = append(in.edges, hw.Edge{Line: i.name, Active: i.said, At: time.Now()})
+	return nil
+}
+
+// open asks the kernel for the line. Reads from the descriptor do not block.
+func (p place) open(l hw.Line) (int, error) {
+	r, err := request(l, p.offset)
+	if err != nil {
+		return 0, err
+	}
+	chip, err := os.OpenFile("/dev/"+p.chip, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer chip.Close()
+	if err := uapi.GetLine(chip.Fd(), r); err != nil {
+		return 0, err
+	}
+	fd := int(r.Fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return 0, errors.Join(err, unix.Close(fd))
+	}
+	return fd, nil
+}
+
+// Next is part of hw.Inputs.
+func (in *inputs) Next(ctx context.Context) (hw.Edge, error) {
+	in.reading.Lock()
+	defer in.reading.Unlock()
+	stop := context.AfterFunc(ctx, in.poke)
+	defer stop()
+	for {
+		switch {
+		case in.isClosed():
+			return hw.Edge{}, fmt.Errorf("inputs: %w", os.ErrClosed)
+		case ctx.Err() != nil:
+			return hw.Edge{}, ctx.Err()
+		case len(in.edges) > 0:
+			e := in.edges[0]
+			in.edges = in.edges[1:]
+			if e.At.Before(in.last) { // two clocks were read
+				e.At = in.last
+			}
+			in.last = e.At
+			return e, nil
+		}
+		if err := in.wait(); err != nil {
+			return hw.Edge{}, err
+		}
+	}
+}
+
+// wait fills in.edges with all that the kernel has, or returns when it was poked.
+func (in *inputs) wait() error {
+	fds := make([]unix.PollFd, len(in.lines)+1)
+	for i, l := range in.lines {
+		fds[i] = unix.PollFd{Fd: int32(l.fd), Events: unix.POLLIN}
+	}
+	fds[len(in.lines)] = unix.PollFd{Fd: int32(in.wake), Events: unix.POLLIN}
+	if _, err := unix.Poll(fds, -1); err == unix.EINTR {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("inputs: poll: %w", err)
+	}
+	if fds[len(in.lines)].Revents != 0 {
+		var count [8]byte
+		_, _ = unix.Read(in.wake, count[:]) // it is only reset
+	}
+	for i, l := range in.lines {
+		if fds[i].Revents == 0 {
+			continue
+		}
+		if err := in.read(l); err != nil {
+			return fmt.Errorf("line %q: %w", l.name, err)
+		}
+	}
+	slices.SortStableFunc(in.edges, func(a, b hw.Edge) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
+	return nil
+}
+
+// read takes the edges of a line out of the kernel's queue.
+func (in *inputs) read(l *input) error {
+	var buffer [16 * eventSize]byte
+	for {
+		n, err := unix.Read(l.fd, buffer[:])
+		switch {
+		case err == unix.EAGAIN:
+			return nil
+		case err == unix.EINTR:
+			continue
+		case err == unix.ENODEV || err == nil && n == 0:
+			return errors.New("its GPIO chip is gone")
+		case err != nil:
+			return fmt.Errorf("read edges: %w", err)
+		}
+		offset := clockOffset()
+		for b := buffer[:n]; len(b) >= eventSize; b = b[eventSize:] {
+			if e, ok := l.edge(b, offset); ok {
+				in.edges = append(in.edges, e)
+			}
+		}
+	}
+}
+
+// clockOffset returns a time whose sum with a reading of CLOCK_MONOTONIC is when that was.
+func clockOffset() time.Time {
+	var mono unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono); err != nil {
+		return time.Now() // it cannot fail; the edge would be in the future
+	}
+	return time.Now().Add(-time.Duration(mono.Nano()))
+}
+
+// edge makes an edge of a struct gpio_v2_line_event. The edge that came while the first
+// level was read tells what is known, and is none.
+func (l *input) edge(event []byte, offset time.Time) (hw.Edge, bool) {
+	at := time.Duration(binary.NativeEndian.Uint64(event))
+	rising := uapi.LineEventID(binary.NativeEndian.Uint32(event[8:])) == uapi.LineEventRisingEdge
+	seq := binary.NativeEndian.Uint32(event[20:])
+	lost := int(seq - l.seq - 1) // it wraps around, like the kernel's
+	l.seq = seq
+	if lost == 0 && rising == l.said {
+		return hw.Edge{}, false
+	}
+	l.said = rising
+	return hw.Edge{Line: l.name, Active: rising, At: offset.Add(at), Lost: lost}, true
+}
+
+func (in *inputs) isClosed() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.closed
+}
+
+// poke makes Next look up.
+func (in *inputs) poke() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.closed {
+		in.write()
+	}
+}
+
+func (in *inputs) write() {
+	one := binary.NativeEndian.AppendUint64(nil, 1)
+	_, _ = unix.Write(in.wake, one) // it fails only if there is one already
+}
+
+// Close is part of hw.Inputs. A Next that waits returns.
+func (in *inputs) Close() error {
+	in.mu.Lock()
+	if in.closed {
+		in.mu.Unlock()
+		return nil
+	}
+	in.closed = true
+	in.write()
+	in.mu.Unlock()
+
+	in.reading.Lock()
+	defer in.reading.Unlock()
+	errs := []error{unix.Close(in.wake)}
+	for _, l := range in.lines {
+		errs = append(errs, unix.Close(l.fd))
+	}
+	return errors.Join(errs...)
+}
