@@ -62,28 +62,6 @@ type Media interface {
 	Play(signaling.UserID, capture.Codec) (capture.Player, error)
 }
 
-// ICE is how peers find a path to each other (RFC 8445).
-type ICE struct {
-	Servers []ICEServer
-	Policy  Policy
-}
-
-// ICEServer is a STUN or TURN server, with fields as in RTCIceServer (WebRTC 1.0, 4.2.2).
-type ICEServer struct {
-	URLs       []string // "stun:host:port", "turn:host:port?transport=udp", "turns:..."
-	Username   string
-	Credential string
-}
-
-// Policy says which candidates are used ("iceTransportPolicy").
-type Policy string
-
-// The policies; the zero value is PolicyAll.
-const (
-	PolicyAll   Policy = "all"
-	PolicyRelay Policy = "relay" // only by way of a TURN server
-)
-
 // Timers are the intervals of a call, named as in the SDKs. Zero fields have the SDKs'
 // defaults.
 type Timers struct {

@@ -8,7 +8,6 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
-	"strings"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -75,12 +74,12 @@ func newEngine(cfg Config) (*engine, error) {
 
 	var s webrtc.SettingEngine
 	s.LoggerFactory = logs
-	network, err := newNetwork(cfg.Net)
+	network, err := newNetwork(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("list the network interfaces: %w", err)
 	}
 	s.SetNet(network)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetNetworkTypes(cfg.ICE.networkTypes())
 	s.SetIncludeLoopbackCandidate(true) // a browser on the same machine
 	s.SetICETimeouts(iceSilence, cfg.Timers.Disconnect+iceSpare, iceKeepalive)
 	s.SetICEMaxBindingRequests(iceChecks)
@@ -103,31 +102,6 @@ func newEngine(cfg Config) (*engine, error) {
 		config: c,
 		codecs: codecs,
 	}, nil
-}
-
-// Check refuses servers that would make every PeerConnection fail.
-func (i ICE) Check() error {
-	if i.Policy != PolicyAll && i.Policy != PolicyRelay {
-		return fmt.Errorf("ICE policy %q: it is %q or %q", i.Policy, PolicyAll, PolicyRelay)
-	}
-	for _, s := range i.Servers {
-		if len(s.URLs) == 0 {
-			return fmt.Errorf("an ICE server without URLs")
-		}
-		for _, u := range s.URLs {
-			scheme, _, _ := strings.Cut(u, ":")
-			switch scheme {
-			case "stun", "stuns":
-			case "turn", "turns":
-				if s.Username == "" || s.Credential == "" {
-					return fmt.Errorf("ICE server %s: TURN needs a user name and a credential", u)
-				}
-			default:
-				return fmt.Errorf("ICE server %q: it begins with stun:, stuns:, turn: or turns:", u)
-			}
-		}
-	}
-	return nil
 }
 
 // offered are the codecs that can be negotiated, with the payload types that browsers use

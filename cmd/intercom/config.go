@@ -41,8 +41,10 @@ type config struct {
 		AllowPlaintext bool   `toml:"allow_plaintext"`
 	} `toml:"server"`
 	ICE struct {
-		Policy string      `toml:"policy"`
-		Server []iceServer `toml:"server"`
+		Policy     callcore.Policy   `toml:"policy"`
+		Families   []callcore.Family `toml:"families"`
+		Interfaces []string          `toml:"interfaces"`
+		Server     []iceServer       `toml:"server"`
 	} `toml:"ice"`
 	Camera struct {
 		Source  string          `toml:"source"`
@@ -116,7 +118,8 @@ func defaults() *config {
 	c.Account.AuthSecret, c.Account.Password = "credential:auth_secret", "credential:password"
 	c.Account.Login, c.Account.ChatPassword = "door", "token"
 	c.Server.API, c.Server.ChatDomain, c.Server.Chat = "https://api.quickblox.com", "chat.quickblox.com", "tls://chat.quickblox.com:5223"
-	c.ICE.Policy = "all"
+	c.ICE.Policy, c.ICE.Families = callcore.PolicyAll, []callcore.Family{callcore.IPv4, callcore.IPv6}
+	c.ICE.Interfaces = callcore.DefaultInterfaces()
 	c.Camera.Source, c.Camera.Width, c.Camera.Height, c.Camera.FPS, c.Camera.BitRate = "synthetic", 640, 480, 20, 1_200_000
 	c.Camera.Codecs = []capture.Codec{"H264", "VP8"}
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
@@ -236,21 +239,25 @@ func (c *config) checkServers() error {
 }
 
 func (c *config) checkICE() error {
-	ice := c.iceServers()
-	if ice.Policy != callcore.PolicyAll && ice.Policy != callcore.PolicyRelay {
-		return c.wrong("ice.policy", `%q is neither "all" nor "relay"`, c.ICE.Policy)
+	// callcore takes an empty value for its default; who writes one down may mean "none".
+	switch {
+	case c.ICE.Policy == "":
+		return c.wrong("ice.policy", `is empty; it is "all" or "relay"`)
+	case len(c.ICE.Families) == 0:
+		return c.wrong("ice.families", `is empty; list "ipv4", "ipv6" or both`)
+	case len(c.ICE.Interfaces) == 0:
+		return c.wrong("ice.interfaces", `is empty; ["*"] are all`)
 	}
-	turn := false
-	for i, s := range ice.Servers {
-		if err := (callcore.ICE{Policy: ice.Policy, Servers: []callcore.ICEServer{s}}).Check(); err != nil {
-			return c.wrong(fmt.Sprintf("ice.server.%d.urls", i), "%v", err)
-		}
-		turn = turn || slices.ContainsFunc(s.URLs, func(u string) bool { return strings.HasPrefix(u, "turn") })
+	err := c.ice().Check()
+	var e *callcore.ICEError
+	if !errors.As(err, &e) {
+		return err
 	}
-	if ice.Policy == callcore.PolicyRelay && !turn {
-		return c.wrong("ice.policy", `"relay" needs an [[ice.server]] with a turn: address`)
+	key := "ice." + strings.ToLower(e.Field)
+	if e.Field == "Servers" {
+		key = fmt.Sprintf("ice.server.%d.urls", e.Server)
 	}
-	return nil
+	return c.wrong(key, "%v", e.Err)
 }
 
 func (c *config) checkMedia() error {

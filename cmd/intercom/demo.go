@@ -111,7 +111,7 @@ func demoPhone(a sandbox.Accounts, c *config, websocket string) *web.Phone {
 		AppID: a.Application.ID, AuthKey: a.Application.AuthKey, AuthSecret: a.Application.AuthSecret.Reveal(), Door: a.Users[0].ID,
 	}
 	// The same way for media as the door's.
-	p.ICEPolicy = c.ICE.Policy
+	p.ICEPolicy = string(c.ICE.Policy)
 	for _, s := range c.ICE.Server {
 		p.ICEServers = append(p.ICEServers, web.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential.Reveal()})
 	}

@@ -89,7 +89,7 @@ func newStation(c *config, log *slog.Logger) (_ *built, err error) {
 		Version: version, Logger: log, Journal: b.journal,
 		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
 		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
-		ICE:     c.iceServers(),
+		ICE:     c.ice(),
 		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
 		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
 	}
@@ -127,8 +127,8 @@ func (b *built) run(ctx context.Context) error {
 	return err
 }
 
-func (c *config) iceServers() callcore.ICE {
-	ice := callcore.ICE{Policy: callcore.Policy(c.ICE.Policy)}
+func (c *config) ice() callcore.ICE {
+	ice := callcore.ICE{Policy: c.ICE.Policy, Families: c.ICE.Families, Interfaces: c.ICE.Interfaces}
 	for _, s := range c.ICE.Server {
 		ice.Servers = append(ice.Servers, callcore.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential.Reveal()})
 	}
