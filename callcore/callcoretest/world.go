@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/logging"
@@ -69,6 +70,29 @@ func (w *World) Net() *vnet.Net {
 		w.tb.Fatal(err)
 	}
 	return n
+}
+
+// Move takes a host's addresses away and gives it another one, as when it changes from one
+// network to the next; empty: none. Nobody is told.
+func (w *World) Move(host *vnet.Net, to string) {
+	w.tb.Helper()
+	synctest.Wait() // pion reads the addresses that are about to be changed
+	i, err := host.InterfaceByName("eth0")
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	addrs, _ := i.Addrs() // an error says that there are none
+	for _, a := range addrs {
+		if err := host.RemoveAddress("eth0", a.(*net.IPNet).IP); err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	if to == "" {
+		return
+	}
+	if err := host.AddAddress("eth0", &net.IPNet{IP: net.ParseIP(to), Mask: net.CIDRMask(24, 32)}); err != nil {
+		w.tb.Fatal(err)
+	}
 }
 
 // Filter passes each packet of the network to f, which says whether it goes on. Filters
@@ -131,28 +155,6 @@ func (w *World) Phone(s Spec) *Phone {
 	go func() { p.ended <- c.Run(ctx) }()
 	w.tb.Cleanup(p.Stop)
 	return p
-}
-
-// Move takes the phone's address away and gives it another one, as when it changes from one
-// network to the next; empty: none. The client is not told.
-func (p *Phone) Move(to string) {
-	p.tb.Helper()
-	i, err := p.Net.InterfaceByName("eth0")
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	addrs, _ := i.Addrs() // an error says that there are none
-	for _, a := range addrs {
-		if err := p.Net.RemoveAddress("eth0", a.(*net.IPNet).IP); err != nil {
-			p.tb.Fatal(err)
-		}
-	}
-	if to == "" {
-		return
-	}
-	if err := p.Net.AddAddress("eth0", &net.IPNet{IP: net.ParseIP(to), Mask: net.CIDRMask(24, 32)}); err != nil {
-		p.tb.Fatal(err)
-	}
 }
 
 // Stop ends the client and waits for it. It may be called more than once.

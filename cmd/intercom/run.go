@@ -18,6 +18,7 @@ import (
 	"intercom/hw/sim"
 	"intercom/internal/control"
 	"intercom/internal/journal"
+	"intercom/internal/netwatch"
 	"intercom/internal/station"
 	"intercom/signaling"
 )
@@ -92,6 +93,13 @@ func newStation(c *config, log *slog.Logger) (_ *built, err error) {
 		ICE:     c.ice(),
 		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
 		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
+	}
+	cfg.WatchNetwork = func(ctx context.Context, changed func()) error {
+		w, err := netwatch.New(netwatch.Config{Changed: changed, Logger: log})
+		if err != nil {
+			return err
+		}
+		return w.Run(ctx)
 	}
 	if err := c.wire(&cfg); err != nil {
 		return nil, exitError{exitConfig, err}

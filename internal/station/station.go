@@ -54,6 +54,9 @@ type Config struct {
 	ICE     callcore.ICE
 	Timers  callcore.Timers
 	Net     transport.Net // for media; nil: the host's
+	// WatchNetwork calls changed whenever addresses or routes of the host have, until ctx
+	// ends; nil: a change is noticed by what it breaks.
+	WatchNetwork func(ctx context.Context, changed func()) error
 
 	Camera   capture.Camera
 	Format   capture.Format
@@ -227,6 +230,9 @@ func (s *Station) Run(ctx context.Context) error {
 	part(ctx, &parts, "sound", s.sound.Run)
 	part(linkCtx, &link, "chat", s.chat.Run)
 	part(ctx, &parts, "calls", s.calls.Run)
+	if s.cfg.WatchNetwork != nil {
+		part(ctx, &parts, "network", func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) })
+	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
 	// The journal is the last to end: it takes down that the others did.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
