@@ -276,8 +276,14 @@ func (d *door) count() int {
 // press presses the call button and returns when.
 func (d *door) press(t *testing.T) time.Time {
 	t.Helper()
+	return d.pressNamed(t, "call")
+}
+
+// pressNamed presses a button and returns when.
+func (d *door) pressNamed(t *testing.T, button string) time.Time {
+	t.Helper()
 	at := time.Now()
-	d.drive(t, "press", func(ctx context.Context, c *control.Client) error { return c.Press(ctx, "call") })
+	d.drive(t, "press", func(ctx context.Context, c *control.Client) error { return c.Press(ctx, button) })
 	return at
 }
 

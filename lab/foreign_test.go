@@ -51,6 +51,8 @@ func TestProsody(t *testing.T) {
 	d, err := startDoor("run", config, nil, "run")
 	must(t, err)
 	must(t, d.connect(socket))
+	// A second door with the same account would answer for it.
+	t.Cleanup(func() { must(t, d.stop()) })
 	d.begin(t)
 
 	a := newPhone(t, server{websocket: p.websocket}, anna, browser.ProbeConfig{Tone: annaTone})

@@ -28,6 +28,7 @@ type suite struct {
 	prosody func() (*prosody, error)
 	coturn  func() (*coturn, error)
 	demo    func() (*demo, error)
+	homes   func() (*house, error)
 	times   table
 
 	mu    sync.Mutex
@@ -85,6 +86,7 @@ func (s *suite) start() error {
 
 	s.prosody = sync.OnceValues(startProsody)
 	s.coturn = sync.OnceValues(startCoturn)
+	s.homes = sync.OnceValues(startHouse)
 	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
 	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})
 	if err != nil {

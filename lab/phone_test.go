@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"intercom/internal/control"
 	"intercom/lab/browser"
 )
 
@@ -45,6 +46,7 @@ func newPage(t *testing.T, name string, c browser.ProbeConfig) *browser.Page {
 type phone struct {
 	*browser.Page
 	account account
+	past    map[string]int // call-backs that next has waited for, by name
 }
 
 // server says where phones connect to.
@@ -57,7 +59,7 @@ type server struct {
 // newPhone opens a phone and has it connect.
 func newPhone(t *testing.T, at server, who account, c browser.ProbeConfig) *phone {
 	t.Helper()
-	p := &phone{newPage(t, who.login, c), who}
+	p := &phone{newPage(t, who.login, c), who, map[string]int{}}
 	must(t, p.Goto(t.Context(), lab.pages.URL+"/phone.html"))
 	config := map[string]any{
 		"app": app, "key": "demo-key", "secret": "demo-secret", "domain": domain, "websocket": at.websocket,
@@ -72,6 +74,68 @@ func newPhone(t *testing.T, at server, who account, c browser.ProbeConfig) *phon
 func (p *phone) event(t *testing.T, limit time.Duration, name string, n int) time.Time {
 	t.Helper()
 	return markTime(t, p.Page, limit, name, n)
+}
+
+// next waits for the next call-back of that name, and returns when it was.
+func (p *phone) next(t *testing.T, limit time.Duration, name string) time.Time {
+	t.Helper()
+	p.past[name]++
+	return p.event(t, limit, name, p.past[name])
+}
+
+// none asserts that no call-back of that name has come but those that next waited for.
+func (p *phone) none(t *testing.T, name string) {
+	t.Helper()
+	var n int
+	must(t, p.Eval(t.Context(), "(name) => performance.getEntriesByName(name).length", name, &n))
+	if n != p.past[name] {
+		t.Errorf("phone %s: got %d %q in all, want %d", p.account.login, n, name, p.past[name])
+	}
+}
+
+// fresh has next and none begin with what comes from now on.
+func (p *phone) fresh(t *testing.T) {
+	t.Helper()
+	clear(p.past)
+	must(t, p.Eval(t.Context(), `() => {
+		const all = {};
+		for (const { name } of performance.getEntriesByType('mark')) all[name] = (all[name] ?? 0) + 1;
+		return all;
+	}`, nil, &p.past))
+}
+
+// now returns the page's time.
+func (p *phone) now(t *testing.T) (ms float64) {
+	t.Helper()
+	must(t, p.Eval(t.Context(), "() => performance.now()", nil, &ms))
+	return ms
+}
+
+// answers has a ringing phone answer, and waits for the visitor's picture.
+func (p *phone) answers(t *testing.T, d *door) {
+	t.Helper()
+	before := p.now(t)
+	must(t, p.Click(t.Context(), quick, "#answer"))
+	p.talks(t, d, before)
+}
+
+// talks waits until the door is in a call with the phone and the phone shows a picture
+// later than the page's time given.
+func (p *phone) talks(t *testing.T, d *door, after float64) {
+	t.Helper()
+	if e := d.expect(t, soon, control.Answered); e.User != p.account.id {
+		t.Errorf("answered: by user %d, want %d", e.User, p.account.id)
+	}
+	firstFrame(t, p.Page, after)
+	d.expect(t, soon, control.Connected)
+}
+
+// hangsUp has a phone in a call end it, and returns how long the door took to know.
+func (p *phone) hangsUp(t *testing.T, d *door) time.Duration {
+	t.Helper()
+	must(t, p.Click(t.Context(), quick, "#hangup"))
+	sent := p.next(t, quick, "sent hangUp")
+	return d.expect(t, quick, control.Ended).Time.Sub(sent)
 }
 
 // markTime waits for the n-th performance mark of that name and returns its time.

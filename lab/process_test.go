@@ -27,9 +27,10 @@ type process struct {
 	log   string
 	ended chan struct{} // closed when it has
 
-	mu    sync.Mutex
-	lines []string // of its standard output, so far
-	err   error    // of Wait
+	mu      sync.Mutex
+	lines   []string // of its standard output, so far
+	stopped bool     // by us
+	err     error    // of Wait
 }
 
 // startProcess starts a server and has the run's end stop it.
@@ -83,8 +84,15 @@ func (p *process) read(out io.Reader) {
 }
 
 // stop asks the server to end and waits until it has; one that does not is killed, which
-// is an error. One that has ended by itself is an error too.
+// is an error. One that has ended by itself is an error too. Once stopped, it stays so.
 func (p *process) stop() error {
+	p.mu.Lock()
+	again := p.stopped
+	p.stopped = true
+	p.mu.Unlock()
+	if again {
+		return nil
+	}
 	select {
 	case <-p.ended:
 		return p.diagnose("ended by itself")

@@ -35,7 +35,9 @@ var (
 	doorAccount = account{1001, "door", "door-demo"}
 	anna        = account{2001, "anna", "anna-demo"}
 	ben         = account{2002, "ben", "ben-demo"}
+	carl        = account{2003, "carl", "carl-demo"}
 	mallory     = account{2009, "mallory", "mallory-demo"} // lives elsewhere
+	olga        = account{901, "olga", "olga-demo"}        // was there before the doors: her id is below theirs
 )
 
 const prosodyConfig = `-- Written by the end-to-end tests, for one run.
@@ -75,7 +77,7 @@ func startProsody() (*prosody, error) {
 	if err := os.MkdirAll(accounts, 0o755); err != nil {
 		return nil, err
 	}
-	for _, a := range []account{doorAccount, anna, ben, mallory} {
+	for _, a := range everybody {
 		name := hex.Replace(fmt.Sprintf("%d-%d", a.id, app)) + ".dat"
 		text := fmt.Sprintf("return { [\"password\"] = %q; };\n", a.password)
 		err = errors.Join(err, os.WriteFile(filepath.Join(accounts, name), []byte(text), 0o600))
