@@ -272,18 +272,26 @@ func TestEventOrder(t *testing.T) {
 		closed(t, door, callcore.ReasonHungUp)
 		closed(t, phone, callcore.ReasonPeerHungUp)
 		want := map[*callcoretest.Phone]string{
-			door:  "LinkChanged Accepted connecting connected MediaStarted closed Closed",
-			phone: "LinkChanged Incoming connecting connected MediaStarted HungUp closed Closed",
+			door: "pending session:calling Accepted connecting session:connecting checking connected completed session:connected " +
+				"MediaStarted session:closing closed ConnectionClosed Closed",
+			phone: "Incoming connecting session:connecting checking connected completed session:connected " +
+				"MediaStarted HungUp session:closing hung up ConnectionClosed Closed",
 		}
 		for p, want := range want {
 			var got []string
 			var last time.Time
+			lost := false
 			for _, e := range p.Seen {
 				name := reflect.TypeOf(e).Name()
-				if c, ok := e.(callcore.ConnectionChanged); ok {
+				switch c := e.(type) {
+				case callcore.LinkChanged:
+					continue // it is there from the start, and may come after the call
+				case callcore.ConnectionChanged:
 					name = c.State.String()
+				case callcore.SessionChanged:
+					name = "session:" + c.State.String()
 				}
-				if name == "disconnected" {
+				if lost = name == "disconnected" || lost && name == "session:connecting"; lost {
 					continue // DTLS may close before the hangUp comes
 				}
 				got = append(got, name)

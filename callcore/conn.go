@@ -98,6 +98,8 @@ const (
 	trackStarted
 	trackFailed
 	badCandidate
+	checksBegan
+	allGathered
 )
 
 func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
@@ -285,7 +287,10 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 	w.tracks = w.newTracks()
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) { w.candidateFound(ctx, c) })
 	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
-		if s == webrtc.ICEConnectionStateConnected {
+		switch s {
+		case webrtc.ICEConnectionStateChecking:
+			w.report(ctx, report{what: checksBegan})
+		case webrtc.ICEConnectionStateConnected:
 			// DTLS takes two round trips more: time enough for a key frame.
 			for _, t := range w.tracks {
 				t.demandKey()
@@ -320,6 +325,7 @@ var inputOfMedia = map[webrtc.PeerConnectionState]input{
 func (w *conn) candidateFound(ctx context.Context, c *webrtc.ICECandidate) {
 	if c == nil {
 		close(w.gathered)
+		w.report(ctx, report{what: allGathered})
 		return
 	}
 	w.report(ctx, report{what: becameInput, input: candidateFound, candidate: signaling.Candidate{

@@ -154,6 +154,7 @@ func (l *loop) connect(ctx context.Context, p *peer) {
 		p.conn.close()
 		p.ours, p.sent, p.resend = nil, 0, time.Time{}
 	}
+	p.ice = progress{}
 	ctx, cancel := context.WithCancel(ctx)
 	w := newConn(l.Client, p, l.reports, cancel)
 	p.conn = w
@@ -196,7 +197,7 @@ func (l *loop) release(p *peer) {
 	switch p.reason {
 	case ReasonRejected:
 		answer = signaling.Reject
-	case ReasonPeerHungUp, ReasonPeerRejected:
+	case ReasonPeerHungUp, ReasonPeerRejected, ReasonReleased:
 	default:
 		answer = signaling.HangUp
 	}

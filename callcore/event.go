@@ -77,10 +77,26 @@ type Invalid struct {
 	Err    error
 }
 
-// ConnectionChanged tells the state of the connection with User.
+// SessionChanged tells the new state of the session, except for the first, which is
+// known, and the last, for which there is Closed. With StateClosing the session is about to
+// close: its users are released next.
+type SessionChanged struct {
+	Head
+	State SessionState
+}
+
+// ConnectionChanged tells the new state of the call with User. When it ends, the event that
+// says how, such as HungUp, comes before, and ConnectionClosed after.
 type ConnectionChanged struct {
 	Head
 	State PeerState
+}
+
+// ConnectionClosed says that User was released: it is the last event about the call with
+// him, whatever ended it.
+type ConnectionClosed struct {
+	Head
+	Reason Reason
 }
 
 // Reconnect tells how the reconnection with User goes, as onReconnectListener of the SDKs
@@ -134,22 +150,6 @@ type Closed struct {
 	Reason Reason
 }
 
-// PeerState is the state of the connection with one user.
-type PeerState uint8
-
-// The states of a connection.
-const (
-	PeerConnecting   PeerState = iota + 1 // answered; a path is being sought
-	PeerConnected                         // DTLS is up, media can flow
-	PeerDisconnected                      // lost; it may come back
-	PeerClosed                            // for good
-)
-
-var peerStateNames = [...]string{PeerConnecting: "connecting", PeerConnected: "connected", PeerDisconnected: "disconnected", PeerClosed: "closed"}
-
-// String returns "connecting", "connected", "disconnected" or "closed".
-func (s PeerState) String() string { return name(peerStateNames[:], s) }
-
 // ReconnectState is how far a reconnection is.
 type ReconnectState uint8
 
@@ -164,24 +164,6 @@ var reconnectStateNames = [...]string{Reconnecting: "reconnecting", Reconnected:
 
 // String returns "reconnecting", "reconnected" or "failed".
 func (s ReconnectState) String() string { return name(reconnectStateNames[:], s) }
-
-// SessionState is the state of a session as a whole.
-type SessionState uint8
-
-// The states of a session.
-const (
-	StateNew        SessionState = iota + 1 // made by NewSession, not called yet
-	StateCalling                            // outgoing: nobody has answered yet
-	StateRinging                            // incoming: we have not answered yet
-	StateConnecting                         // answered; media do not flow yet, or were lost
-	StateConnected                          // media can flow
-	StateClosed
-)
-
-var sessionStateNames = [...]string{StateNew: "new", StateCalling: "calling", StateRinging: "ringing", StateConnecting: "connecting", StateConnected: "connected", StateClosed: "closed"}
-
-// String returns "new", "calling", "ringing", "connecting", "connected" or "closed".
-func (s SessionState) String() string { return name(sessionStateNames[:], s) }
 
 // Reason is why a session closed. In a ring group it is the winner's; without one, that
 // one did not answer counts for more than that another declined.
@@ -199,13 +181,14 @@ const (
 	ReasonLost                           // the connection was lost and did not come back
 	ReasonFailed                         // WebRTC refused; the log tells what
 	ReasonStopped                        // Run ended
+	ReasonReleased                       // by ClosePeer
 )
 
 var reasonNames = [...]string{
 	ReasonHungUp: "hung up here", ReasonPeerHungUp: "hung up by the peer", ReasonRejected: "rejected here",
 	ReasonPeerRejected: "rejected", ReasonNotAnswered: "not answered", ReasonBeaten: "answered by another",
 	ReasonNotConnected: "no connection", ReasonLost: "connection lost", ReasonFailed: "media failed",
-	ReasonStopped: "stopped",
+	ReasonStopped: "stopped", ReasonReleased: "released here",
 }
 
 // String returns a short phrase, such as "not answered".

@@ -33,12 +33,13 @@ func (s state) String() string { return stateNames[s] }
 type input uint8
 
 const (
-	callAsked   input = iota // by the application
-	acceptAsked              //
-	rejectAsked              //
-	hangUpAsked              //
-	stopAsked                // Run ends
-	beaten                   // another of the ring group answered
+	callAsked    input = iota // by the application
+	acceptAsked               //
+	rejectAsked               //
+	releaseAsked              // of this peer alone
+	hangUpAsked               //
+	stopAsked                 // Run ends
+	beaten                    // another of the ring group answered
 
 	callReceived // from the peer
 	acceptReceived
@@ -71,7 +72,7 @@ const (
 )
 
 var inputNames = [inputs]string{
-	callAsked: "CallAsked", acceptAsked: "AcceptAsked", rejectAsked: "RejectAsked", hangUpAsked: "HangUpAsked",
+	callAsked: "CallAsked", acceptAsked: "AcceptAsked", rejectAsked: "RejectAsked", releaseAsked: "ReleaseAsked", hangUpAsked: "HangUpAsked",
 	stopAsked: "StopAsked", beaten: "Beaten",
 	callReceived: "CallReceived", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
 	hangUpReceived: "HangUpReceived", candidatesReceived: "CandidatesReceived",

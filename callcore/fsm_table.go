@@ -3,8 +3,9 @@ package callcore
 // table has a rule for every state and input.
 var table = [states][inputs]rule{
 	idle: {
-		callAsked:   move(dialing, prepareOffer, armDial, armAnswer),
-		acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
+		callAsked:    move(dialing, prepareOffer, armDial, armAnswer),
+		releaseAsked: refuse(ErrNotCalled),
+		acceptAsked:  refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
 		hangUpAsked: end(ReasonHungUp), stopAsked: end(ReasonStopped), beaten: ignored,
 		callReceived: invalid, acceptReceived: invalid, rejectReceived: invalid, hangUpReceived: invalid, candidatesReceived: invalid,
 		reofferReceived: invalid, reofferRepeated: invalid, pokeReceived: invalid, reanswerReceived: invalid, graceDue: ignored,
@@ -15,7 +16,8 @@ var table = [states][inputs]rule{
 	},
 	dialing: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp),
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp),
 		beaten:         end(ReasonBeaten, sendHangUp),
 		callReceived:   invalid,
 		acceptReceived: move(connecting, bind, tellAccepted, stopRinging, applyAnswer, sendHeld, armLimit, beatOthers),
@@ -34,10 +36,11 @@ var table = [states][inputs]rule{
 		pathLost:     stay(renewOffer, armDial),
 	},
 	ringing: {
-		callAsked:   refuse(ErrIncoming),
-		acceptAsked: move(answering, stopRinging, prepareAnswer, armLimit),
-		rejectAsked: end(ReasonRejected, sendReject),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
+		callAsked:    refuse(ErrIncoming),
+		releaseAsked: end(ReasonReleased),
+		acceptAsked:  move(answering, stopRinging, prepareAnswer, armLimit),
+		rejectAsked:  end(ReasonRejected, sendReject),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
 		callReceived: stay(keepOffer), acceptReceived: invalid,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(keepCandidates),
@@ -52,7 +55,8 @@ var table = [states][inputs]rule{
 	},
 	answering: {
 		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: invalid,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(addCandidates),
@@ -67,7 +71,8 @@ var table = [states][inputs]rule{
 	},
 	connecting: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived:   stay(repeatAccept),
 		acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
@@ -89,7 +94,8 @@ var table = [states][inputs]rule{
 	},
 	connected: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(addCandidates),
@@ -110,7 +116,8 @@ var table = [states][inputs]rule{
 	},
 	disconnected: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(addCandidates),
@@ -130,7 +137,8 @@ var table = [states][inputs]rule{
 	},
 	reoffering: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(keepCandidates),
@@ -151,7 +159,8 @@ var table = [states][inputs]rule{
 	},
 	reanswering: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(addCandidates),
@@ -169,7 +178,8 @@ var table = [states][inputs]rule{
 	},
 	reconnecting: {
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
-		hangUpAsked: end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
 		callReceived: ignored, acceptReceived: ignored,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(addCandidates),
@@ -189,7 +199,8 @@ var table = [states][inputs]rule{
 	},
 	closed: {
 		callAsked: refuse(ErrClosed), acceptAsked: refuse(ErrClosed), rejectAsked: refuse(ErrClosed), hangUpAsked: refuse(ErrClosed),
-		stopAsked: ignored, beaten: ignored,
+		releaseAsked: refuse(ErrClosed),
+		stopAsked:    ignored, beaten: ignored,
 		callReceived: invalid, acceptReceived: invalid, rejectReceived: invalid, hangUpReceived: invalid, candidatesReceived: invalid,
 		reofferReceived: invalid, reofferRepeated: invalid, pokeReceived: invalid, reanswerReceived: invalid, graceDue: ignored,
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,

@@ -61,7 +61,7 @@ func TestTableRules(t *testing.T) {
 		}
 		// Whoever waits for us is told, unless it was he who ended it or his timer will.
 		told := has(sendHangUp) || has(sendReject) || s == idle || s == ringing && in == answerDue ||
-			in == hangUpReceived || in == rejectReceived
+			in == hangUpReceived || in == rejectReceived || in == releaseAsked // here alone, as asked
 		if r.to == closed && !told {
 			t.Errorf("%s: ends the call and does not tell", cell)
 		}

@@ -76,9 +76,13 @@ const (
 	opReject
 	opHangUp
 	opUpdate
+	opClosePeer
 )
 
-var opNames = [...]string{opCall: "call", opAccept: "accept", opReject: "reject", opHangUp: "hang up", opUpdate: "update"}
+var opNames = [...]string{
+	opCall: "call", opAccept: "accept", opReject: "reject", opHangUp: "hang up", opUpdate: "update",
+	opClosePeer: "close peer",
+}
 
 func (o op) String() string { return opNames[o] }
 
@@ -232,12 +236,17 @@ func (l *loop) request(ctx context.Context, r request) error {
 		in = hangUpAsked
 	case opUpdate:
 		return l.update(r)
+	case opClosePeer:
+		return l.closePeer(ctx, r)
 	}
 	switch {
 	case s.State() == StateClosed:
 		return ErrClosed
 	case !s.incoming && (in == acceptAsked || in == rejectAsked):
 		return ErrNotIncoming
+	}
+	if in == hangUpAsked {
+		l.leave(s, ReasonHungUp)
 	}
 	for _, p := range s.peers {
 		if p.state == closed {
@@ -272,6 +281,19 @@ func (l *loop) update(r request) error {
 	return nil
 }
 
+// closePeer releases one user.
+func (l *loop) closePeer(ctx context.Context, r request) error {
+	if r.session.State() == StateClosed {
+		return ErrClosed
+	}
+	for _, p := range r.session.peers {
+		if p.user == r.users[0] && p.state != closed {
+			return l.step(ctx, p, releaseAsked, cause{})
+		}
+	}
+	return fmt.Errorf("%w: %d", ErrNotInSession, r.users[0])
+}
+
 // step feeds one input to the state machine of a peer; it is the only writer of its state.
 func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 	r := next(p.state, in)
@@ -291,84 +313,23 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 	for _, e := range r.do {
 		l.perform(ctx, p, e, c)
 	}
-	if was, is := peerState(from), peerState(p.state); is != was && is != 0 {
-		l.emit(ConnectionChanged{l.head(p, p.device), is})
+	if p.state == closed && sessionState(p.session) == StateClosed {
+		l.leave(p.session, closeReason(p.session))
 	}
+	l.show(p)
 	l.settle(p.session)
 	return nil
 }
 
-// peerState is what the application sees of a state; zero: no connection yet.
-func peerState(s state) PeerState {
-	switch s {
-	case answering, connecting:
-		return PeerConnecting
-	case connected:
-		return PeerConnected
-	case disconnected, reoffering, reanswering, reconnecting:
-		return PeerDisconnected
-	case closed:
-		return PeerClosed
-	}
-	return 0
-}
-
-// settle derives the state of a session from those of its peers, and closes it after the
-// last of them.
-func (l *loop) settle(s *Session) {
-	was, is := s.State(), sessionState(s)
-	if was == is {
-		return
-	}
-	s.state.Store(uint32(is))
-	if is != StateClosed {
-		return
-	}
-	l.sessions = slices.DeleteFunc(l.sessions, func(o *Session) bool { return o == s })
-	l.emit(Closed{Head{Time: time.Now(), Session: s}, closeReason(s)})
-}
-
-func sessionState(s *Session) SessionState {
-	best := StateClosed
-	for _, p := range s.peers {
-		is := StateClosed
-		switch p.state {
-		case idle:
-			is = StateNew
-		case dialing:
-			is = StateCalling
-		case ringing:
-			is = StateRinging
-		case answering, connecting, disconnected, reoffering, reanswering, reconnecting:
-			is = StateConnecting
-		case connected:
-			is = StateConnected
-		}
-		if best == StateClosed || is != StateClosed && is > best {
-			best = is
-		}
-	}
-	return best
-}
-
-// closeReason is the winner's; without one, that of a peer that did not answer, before
-// that of one that declined.
-func closeReason(s *Session) Reason {
-	why := ReasonBeaten
-	for _, p := range s.peers {
-		switch {
-		case p.reason == ReasonBeaten:
-		case p.bound:
-			return p.reason
-		case why == ReasonBeaten, why == ReasonPeerRejected:
-			why = p.reason
-		}
-	}
-	return why
-}
-
 func (l *loop) head(p *peer, device string) Head {
 	return Head{Time: time.Now(), Session: p.session, User: p.user, Device: device}
+}
+
+func (l *loop) headOf(s *Session) Head { return Head{Time: time.Now(), Session: s} }
+
+// forget drops a session that has closed.
+func (l *loop) forget(s *Session) {
+	l.sessions = slices.DeleteFunc(l.sessions, func(o *Session) bool { return o == s })
 }
 
 func (l *loop) emit(e Event) { l.pending = append(l.pending, e) }
@@ -386,6 +347,12 @@ func (l *loop) reported(ctx context.Context, r report) {
 	case trackFailed:
 		l.log.Warn("track failed", keyCall, p.wire, keyPeer, int64(p.user), keyError, r.err)
 		l.emit(MediaFailed{l.head(p, p.device), r.codec, r.err})
+	case checksBegan:
+		p.ice.checking = true
+		l.show(p)
+	case allGathered:
+		p.ice.gathered = true
+		l.show(p)
 	case badCandidate:
 		l.log.Info("candidate ignored", keyCall, p.wire, keyPeer, int64(p.user), keyError, r.err)
 	case becameInput:

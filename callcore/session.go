@@ -34,6 +34,8 @@ type Session struct {
 	peers []*peer
 	state atomic.Uint32 // SessionState; written by the loop
 
+	reason atomic.Uint32 // Reason; written by the loop
+
 	muted [2]atomic.Bool // by Track
 }
 
@@ -57,6 +59,7 @@ func (c *Client) NewSession(inv Invite) (*Session, error) {
 	for _, u := range inv.Users {
 		p := &peer{session: s, user: u, wire: s.id, initiator: c.cfg.Channel.Self(), opponents: []signaling.UserID{u}, state: idle}
 		p.traffic.begin = time.Now()
+		p.shown.Store(uint32(PeerNew))
 		if len(inv.Users) > 1 {
 			p.wire = uuid.NewString()
 		}
@@ -112,6 +115,20 @@ func (s *Session) Users() []signaling.UserID {
 // State returns the state as of now. It may be ahead of the events that were read.
 func (s *Session) State() SessionState { return SessionState(s.state.Load()) }
 
+// Reason returns why the session ends, from StateClosing on; zero before.
+func (s *Session) Reason() Reason { return Reason(s.reason.Load()) }
+
+// PeerState returns the state of the call with one user as of now; PeerUnknown if he is not
+// in the session.
+func (s *Session) PeerState(u signaling.UserID) PeerState {
+	for _, p := range s.peers {
+		if p.user == u {
+			return PeerState(p.shown.Load())
+		}
+	}
+	return PeerUnknown
+}
+
 // Call calls the users. info is application data for them; it may be nil.
 func (s *Session) Call(ctx context.Context, info map[string]string) error {
 	return s.ask(ctx, opCall, info)
@@ -136,6 +153,13 @@ func (s *Session) HangUp(ctx context.Context, info map[string]string) error {
 // It goes to the device that is in the call, or to all devices of who has not answered.
 func (s *Session) Update(ctx context.Context, info map[string]string, users ...signaling.UserID) error {
 	return s.ask(ctx, opUpdate, info, users...)
+}
+
+// ClosePeer releases one user, here alone: no signal is sent. His phone finds that the
+// connection is gone, or rings until its own timer ends that; what it then asks for is
+// answered with a hangUp. The session closes with its last user.
+func (s *Session) ClosePeer(ctx context.Context, u signaling.UserID) error {
+	return s.ask(ctx, opClosePeer, nil, u)
 }
 
 func (s *Session) ask(ctx context.Context, o op, info map[string]string, users ...signaling.UserID) error {
@@ -166,7 +190,8 @@ type peer struct {
 	wire      string // the session's id on the wire
 	initiator signaling.UserID
 	opponents []signaling.UserID
-	traffic   traffic // atomic
+	traffic   traffic       // atomic
+	shown     atomic.Uint32 // PeerState; written by the loop
 
 	// What follows is the loop's.
 	state  state
@@ -177,6 +202,7 @@ type peer struct {
 	offer  string // theirs; the newest
 	answer string // ours, to be repeated
 	conn   *conn
+	ice    progress // of conn
 
 	ours       []signaling.Candidate // all found so far
 	sent       int                   // of ours

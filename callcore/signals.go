@@ -169,6 +169,7 @@ func (l *loop) called(s *signaling.Signal) {
 		ring: time.Now().Add(l.cfg.Timers.Answer),
 	}
 	p.traffic.begin = time.Now()
+	p.shown.Store(uint32(PeerPending))
 	n.peers = []*peer{p}
 	n.state.Store(uint32(StateRinging))
 	l.sessions = append(l.sessions, n)
