@@ -56,6 +56,9 @@ var (
 	ErrOutOfPlace     = errors.New("it has no place in this state of the call")
 	ErrMalformed      = errors.New("it is malformed")
 	ErrOverflow       = errors.New("too many candidates were waiting")
+	// ErrTooManyRequests: a peer may ask for a new connection five times at once, and then
+	// every three seconds.
+	ErrTooManyRequests = errors.New("too many requests to reconnect")
 )
 
 // ErrEventsUnread is why Run ended when nobody read Events.

@@ -114,6 +114,7 @@ const (
 	armLimit                          // the disconnect interval
 	armGiveUp                         // the same, from the loss on
 	armGrace                          // for the path to come back by itself
+	armFirst                          // for the first path to be found
 	armParting                        // for a hangUp that is slower than DTLS's close_notify
 	armRetry                          // for an attempt to reconnect
 	armResend                         //
@@ -146,7 +147,7 @@ var effectNames = [effects]string{
 	repeatAccept: "repeat accept", sendReject: "send reject", sendHangUp: "send hangUp",
 	keepCandidates: "keep candidates", addCandidates: "add candidates", holdCandidate: "hold candidate",
 	sendHeld: "send held candidates", sendCandidate: "send candidate", resendAll: "resend candidates",
-	armDial: "arm dial", armAnswer: "arm answer", armLimit: "arm limit", armGiveUp: "arm give up", armGrace: "arm grace", armParting: "arm parting",
+	armDial: "arm dial", armAnswer: "arm answer", armLimit: "arm limit", armGiveUp: "arm give up", armGrace: "arm grace", armFirst: "arm first", armParting: "arm parting",
 	armRetry: "arm retry", armResend: "arm resend", probeLink: "probe link", prepareReoffer: "prepare reoffer",
 	updateReoffer: "update reoffer", sendReoffer: "send reoffer", applyReanswer: "apply reanswer",
 	prepareReanswer: "prepare reanswer", sendReanswer: "send reanswer", repeatReanswer: "repeat reanswer", rebind: "rebind device",

@@ -74,7 +74,7 @@ func TestTableRules(t *testing.T) {
 			t.Errorf("%s: rebinds the device", cell)
 		}
 		// A connection is only replaced when it was lost, or when the peer replaces its own.
-		if (has(prepareReoffer) || has(prepareReanswer)) && !slices.Contains([]input{reofferReceived, pokeReceived, graceDue, pathLost}, in) {
+		if (has(prepareReoffer) || has(prepareReanswer)) && !slices.Contains([]input{reofferReceived, pokeReceived, graceDue, pathLost, mediaLost}, in) {
 			t.Errorf("%s: replaces the connection", cell)
 		}
 		if has(bind) != (in == acceptReceived && s == dialing) {
@@ -98,7 +98,7 @@ func TestTableRules(t *testing.T) {
 			if !has(armRetry) {
 				t.Errorf("%s: tries without a timer", cell)
 			}
-			if !has(armGiveUp) && s != reanswering && s != reconnecting && in != graceDue {
+			if !has(armGiveUp) && s != connecting && s != reanswering && s != reconnecting && in != graceDue {
 				t.Errorf("%s: tries without a limit", cell)
 			}
 		case connected:

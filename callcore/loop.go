@@ -304,6 +304,9 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 	if r.to != same {
 		p.state = r.to
 		p.reason = r.reason
+		if p.reason == ReasonLost && !p.met {
+			p.reason = ReasonNotConnected // nothing that was there was lost
+		}
 		attrs := []any{keyCall, p.wire, keyPeer, int64(p.user), keyFrom, from.String(), keyState, p.state.String(), keyCause, in.String()}
 		if c.err != nil {
 			attrs = append(attrs, keyError, c.err)

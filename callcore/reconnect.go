@@ -31,6 +31,16 @@ const (
 	retryTime       = 5 * time.Second
 	politeRetryTime = 8 * time.Second
 
+	// firstTime is how long a call that was just answered may look for its path before it
+	// is given another connection. A browser takes about as long to call its ICE failed;
+	// our agent, which would hope for longer than the call may take, is not waited for.
+	firstTime = 10 * time.Second
+
+	// Each request of a peer's to reconnect costs a PeerConnection at either end. One that
+	// loses its path again and again sends one every few seconds.
+	requestTime  = 3 * time.Second
+	requestBurst = 5
+
 	// probeTime bounds the round trip that proves the link.
 	probeTime = 5 * time.Second
 )
@@ -49,6 +59,8 @@ type reconnection struct {
 	offered  bool      // that it was sent
 	theirID  string    // of the offer that we have answered, or are about to
 	reanswer string    // our answer to it, to be repeated; empty: there is none
+	met      bool      // there was a connection, once
+	requests bucket    // of the peer
 	gone     bool      // the bound device: a signal to it came back
 }
 
@@ -60,6 +72,9 @@ func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
 	in, err := l.inputOfReconnect(p, s)
 	if err == nil && p.device != s.Device && !p.follows(in) {
 		err = ErrOtherDevice
+	}
+	if err == nil && (in == reofferReceived || in == pokeReceived) && !p.requests.take(time.Now()) {
+		err = ErrTooManyRequests // if it was serious, our own attempt comes in time
 	}
 	if err != nil {
 		l.invalid(p, s, err)
@@ -118,6 +133,8 @@ func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause)
 		p.limit = p.lost.Add(l.cfg.Timers.Disconnect)
 	case armGrace:
 		p.grace = now.Add(graceTime)
+	case armFirst:
+		p.grace = now.Add(firstTime)
 	case armParting:
 		if p.lost.IsZero() {
 			p.lost = now
@@ -199,6 +216,22 @@ func (l *loop) probe(ctx context.Context) {
 			l.log.Info("link does not answer", keyError, err)
 		}
 	})
+}
+
+// bucket allows requestBurst requests at once, and one more every requestTime.
+type bucket struct {
+	full time.Time // when it will be full again
+}
+
+func (b *bucket) take(now time.Time) bool {
+	if b.full.Before(now) {
+		b.full = now
+	}
+	if b.full.Add(requestTime).Sub(now) > requestBurst*requestTime {
+		return false
+	}
+	b.full = b.full.Add(requestTime)
+	return true
 }
 
 // sortCandidates parts those for the description that we have from those for one that is
