@@ -172,3 +172,35 @@ func (p *FramePool) put(f *Frame) {
 	}
 	p.mu.Unlock()
 }
+
+// CodedPool recycles frames that hold a coded picture. The zero value is ready; it may be
+// used from any goroutine.
+type CodedPool struct {
+	mu   sync.Mutex
+	idle []*Frame
+}
+
+// Get returns a frame of this format with one reference and a copy of data in plane 0.
+func (p *CodedPool) Get(format Format, data []byte) *Frame {
+	p.mu.Lock()
+	var f *Frame
+	if l := len(p.idle); l > 0 {
+		f, p.idle = p.idle[l-1], p.idle[:l-1]
+	}
+	p.mu.Unlock()
+	if f == nil {
+		f = NewFrame(p.put)
+	}
+	f.Format, f.Time = format, time.Time{}
+	f.Planes[0] = append(f.Planes[0][:0], data...)
+	f.refs.Store(1)
+	return f
+}
+
+func (p *CodedPool) put(f *Frame) {
+	p.mu.Lock()
+	if len(p.idle) < poolSize {
+		p.idle = append(p.idle, f)
+	}
+	p.mu.Unlock()
+}

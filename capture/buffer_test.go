@@ -106,3 +106,25 @@ func TestCodec(t *testing.T) {
 		t.Error("wrong names of pixels")
 	}
 }
+
+func TestCodedPool(t *testing.T) {
+	var pool CodedPool
+	format := Format{AVC, 640, 480, 20}
+	data := []byte{0, 0, 0, 1, 0x65}
+	f := pool.Get(format, data)
+	data[4] = 0 // the driver's memory is used again
+	if f.Format != format || string(f.Planes[0]) != "\x00\x00\x00\x01\x65" {
+		t.Errorf("got %+v with % x", f.Format, f.Planes[0])
+	}
+	f.Time = time.Now()
+	f.Release()
+	if g := pool.Get(format, data[:2]); g != f || len(g.Planes[0]) != 2 || !g.Time.IsZero() {
+		t.Errorf("got %+v, want the first frame again, cleared", g)
+	}
+	if !panics(func() { f.Release(); f.Release() }) {
+		t.Error("a frame that was given back is used, and nobody notices")
+	}
+	if got := testing.AllocsPerRun(100, func() { pool.Get(format, data).Release() }); got != 0 {
+		t.Errorf("%v allocations, want 0", got)
+	}
+}

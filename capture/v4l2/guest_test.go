@@ -1,0 +1,145 @@
+//go:build guest
+
+package v4l2
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/blackjack/webcam"
+
+	"intercom/capture"
+	"intercom/capture/capturetest"
+)
+
+// These run in the lab's machine, on the kernel's virtual camera (vivid).
+
+func vivid(t testing.TB) Device {
+	t.Helper()
+	list := List()
+	i := slices.IndexFunc(list, func(d Device) bool { return d.Driver == "vivid" })
+	if i < 0 {
+		t.Fatal("this machine has no vivid camera")
+	}
+	return list[i]
+}
+
+func camera(t testing.TB, pixel capture.Pixel, width, height, fps int) *Camera {
+	t.Helper()
+	c, err := New(Config{Device: vivid(t).Bus, Width: width, Height: height, FPS: fps, Pixel: pixel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestContract(t *testing.T) {
+	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
+		t.Run(pixel.String(), func(t *testing.T) {
+			format := capture.Format{Pixel: capture.I420, Width: 320, Height: 180, FPS: 15}
+			capturetest.Camera(t, format, func(t testing.TB) capture.Camera { return camera(t, pixel, 320, 180, 15) })
+		})
+	}
+}
+
+// TestColours compares what the camera delivers, pixel by pixel, with a slow conversion of
+// what the driver delivers. The picture stands still: its clock is turned off.
+func TestColours(t *testing.T) {
+	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
+		for _, size := range [][2]int{{320, 180}, {640, 480}} {
+			raw, l := still(t, pixel, size[0], size[1])
+			y, u, v := reference(l, raw)
+			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+			n := 0
+			err := camera(t, pixel, size[0], size[1], 15).Run(ctx, func(f *capture.Frame) {
+				if n++; n > 3 {
+					stop()
+					return
+				}
+				if f.Width != size[0] || f.Height != size[1] {
+					t.Errorf("%v: got %dx%d, want %v", pixel, f.Width, f.Height, size)
+				}
+				for i, want := range [][]byte{y, u, v} {
+					if string(f.Planes[i]) != string(want) {
+						t.Errorf("%v %v: plane %d is not what the driver delivers", pixel, size, i)
+					}
+				}
+			})
+			stop()
+			if n < 3 {
+				t.Fatalf("%v %v: %d frames: %v", pixel, size, n, err)
+			}
+			// The bars are 75 % white on the left and black on the right (BT.601).
+			middle := y[size[0]*size[1]/2:]
+			if white, black := middle[size[0]/16], middle[size[0]*15/16]; white < 170 || white > 190 || black > 20 {
+				t.Errorf("%v %v: white is %d and black %d, want about 180 and 16", pixel, size, white, black)
+			}
+		}
+	}
+}
+
+// still takes one picture by the library alone.
+func still(t *testing.T, pixel capture.Pixel, width, height int) ([]byte, layout) {
+	t.Helper()
+	d, err := find(vivid(t).Bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cam, err := webcam.Open(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cam.Close()
+	for id, control := range cam.GetControls() {
+		if control.Name == "OSD Text Mode" {
+			if err := cam.SetControl(id, 2); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, _, _, err := cam.SetImageFormat(codes[pixel], uint32(width), uint32(height)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := granted(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLayout(pixel, int(got.pix.width), int(got.pix.height), int(got.pix.stride))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cam.SetBufferCount(buffers); err != nil {
+		t.Fatal(err)
+	}
+	if err := cam.StartStreaming(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cam.WaitForFrame(firstWait); err != nil {
+		t.Fatal(err)
+	}
+	data, _, err := cam.GetFrame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(data), l
+}
+
+// TestListLeavesOthersOut: the machine has codecs and scalers among its video devices.
+func TestListLeavesOthersOut(t *testing.T) {
+	nodes, err := os.ReadDir("/sys/class/video4linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := List()
+	if len(list) == 0 || len(list) >= len(nodes) {
+		t.Errorf("%d cameras among %d video devices", len(list), len(nodes))
+	}
+	for _, d := range list {
+		if d.Driver == "vicodec" || d.Driver == "vim2m" {
+			t.Errorf("%s (%s) is listed as a camera", d.Path, d.Card)
+		}
+	}
+}
