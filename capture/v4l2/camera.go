@@ -144,18 +144,18 @@ func (c *Camera) open(cam *webcam.Webcam, d Device) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the format: %w", err)
 	}
-	if webcam.PixelFormat(got.pix.code) != codes[best.Pixel] {
-		return nil, fmt.Errorf("it was set to %v and delivers another format, %#x", best.Pixel, got.pix.code)
+	if webcam.PixelFormat(got.FourCC) != codes[best.Pixel] {
+		return nil, fmt.Errorf("it was set to %v and delivers another format, %#x", best.Pixel, got.FourCC)
 	}
 	fps := c.cfg.FPS
 	if best.FPS > 0 {
 		fps = max(min(fps, int(best.FPS+0.5)), 1)
 	}
-	stride := int(got.pix.stride)
+	stride := got.Stride
 	if best.Pixel == capture.MJPEG || best.Pixel == capture.AVC {
 		stride = 0 // drivers put all kinds of things there
 	}
-	l, err := newLayout(best.Pixel, int(got.pix.width), int(got.pix.height), stride)
+	l, err := newLayout(best.Pixel, got.Width, got.Height, stride)
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"intercom/internal/uapi"
 )
 
 // Device is a camera of the machine.
@@ -50,24 +51,19 @@ var ErrNoCamera = errors.New("it is no camera")
 
 // inspect asks a video device what it is.
 func inspect(path string) (Device, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := open(path)
 	if err != nil {
-		return Device{}, &os.PathError{Op: "open", Path: path, Err: err}
+		return Device{}, err
 	}
 	defer unix.Close(fd)
-	c, err := queryCap(fd)
+	v, err := uapi.QueryVideo(fd)
 	if err != nil {
 		return Device{}, fmt.Errorf("%s: %w (%w)", path, ErrNoCamera, err)
 	}
-	// What the device itself can: "capabilities" has those of its siblings, too.
-	caps := c.capabilities
-	if caps&capDeviceCaps != 0 {
-		caps = c.deviceCaps
+	if v.Caps&uapi.VideoCapture == 0 || v.Caps&uapi.VideoStreaming == 0 || v.Caps&(uapi.VideoM2M|uapi.VideoM2MPlanes) != 0 {
+		return Device{}, fmt.Errorf("%s (%s): %w: the driver says it has no video capture by memory map", path, v.Card, ErrNoCamera)
 	}
-	if caps&capVideoCapture == 0 || caps&capStreaming == 0 || caps&(capM2M|capM2MPlanes) != 0 {
-		return Device{}, fmt.Errorf("%s (%s): %w: the driver says it has no video capture by memory map", path, text(c.card[:]), ErrNoCamera)
-	}
-	return Device{Path: path, Card: text(c.card[:]), Bus: text(c.bus[:]), Driver: text(c.driver[:]), Links: links(path)}, nil
+	return Device{Path: path, Card: v.Card, Bus: v.Bus, Driver: v.Driver, Links: links(path)}, nil
 }
 
 // links returns the names that udev gives a device.
@@ -120,67 +116,21 @@ func pick(devices []Device, name string) (Device, error) {
 	return Device{}, errors.New("no camera has this name; intercom devices lists them")
 }
 
-// The parts of the kernel's videodev2.h that blackjack/webcam leaves out.
-const (
-	capVideoCapture = 0x00000001
-	capM2MPlanes    = 0x00004000
-	capM2M          = 0x00008000
-	capStreaming    = 0x04000000
-	capDeviceCaps   = 0x80000000
-
-	bufTypeCapture = 1
-)
-
-// capability is struct v4l2_capability.
-type capability struct {
-	driver       [16]byte
-	card, bus    [32]byte
-	version      uint32
-	capabilities uint32
-	deviceCaps   uint32
-	_            [3]uint32
-}
-
-// format is struct v4l2_format for a single plane.
-type format struct {
-	kind uint32
-	_    [unsafe.Sizeof(uintptr(0)) - 4]byte
-	pix  struct{ width, height, code, field, stride, size uint32 }
-	_    [200 - 24]byte
-}
-
-func queryCap(fd int) (c capability, err error) {
-	return c, ioctl(fd, 2, 0, unsafe.Pointer(&c), unsafe.Sizeof(c))
-}
-
 // granted returns what the driver has made of a request for a format: the library tells
-// what was asked for. Any handle of the device will do.
-func granted(path string) (f format, err error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+// what was asked for.
+func granted(path string) (uapi.VideoFormat, error) {
+	fd, err := open(path)
 	if err != nil {
-		return f, &os.PathError{Op: "open", Path: path, Err: err}
+		return uapi.VideoFormat{}, err
 	}
 	defer unix.Close(fd)
-	f.kind = bufTypeCapture
-	return f, ioctl(fd, 3, 4, unsafe.Pointer(&f), unsafe.Sizeof(f))
+	return uapi.CaptureFormat(fd)
 }
 
-// ioctl makes a request of type 'V': direction 2 reads, 3 writes and reads.
-func ioctl(fd int, direction, number uintptr, arg unsafe.Pointer, size uintptr) error {
-	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), direction<<30|size<<16|'V'<<8|number, uintptr(arg))
-		switch errno {
-		case 0:
-			return nil
-		case unix.EINTR:
-		default:
-			return errno
-		}
+func open(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-}
-
-// text is what stands before the first zero.
-func text(b []byte) string {
-	s, _, _ := strings.Cut(string(b), "\x00")
-	return strings.ToValidUTF8(s, "?")
+	return fd, nil
 }

@@ -107,7 +107,7 @@ func still(t *testing.T, pixel capture.Pixel, width, height int) ([]byte, layout
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLayout(pixel, int(got.pix.width), int(got.pix.height), int(got.pix.stride))
+	l, err := newLayout(pixel, got.Width, got.Height, got.Stride)
 	if err != nil {
 		t.Fatal(err)
 	}
