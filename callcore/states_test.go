@@ -39,6 +39,9 @@ func TestEnds(t *testing.T) {
 			phone.PeerConnection().Close()
 			time.Sleep(time.Minute)
 		}, callcore.PeerFailed, callcore.ReasonNotConnected},
+		{"refused by WebRTC", func(_ *testing.T, phone *callcoretest.Script, call *signaling.Signal, _ *callcore.Session) {
+			phone.Reply(call, signaling.Signal{Kind: signaling.Accept, SDP: phone.Answer(call.SDP) + "a=extmap:x y\r\n"})
+		}, callcore.PeerError, callcore.ReasonFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {

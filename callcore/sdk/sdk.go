@@ -1,7 +1,7 @@
 // Package sdk puts the states of callcore into the words of the QuickBlox SDKs for
 // JavaScript and Android, for applications, logs and people that are used to those. It is
 // pure functions over values: it has no state of its own, decides nothing, and starts no
-// goroutine.
+// goroutine. docs/parity.md says what else of the SDKs is where.
 package sdk
 
 import (
