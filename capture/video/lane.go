@@ -27,9 +27,9 @@ type lane struct {
 	newEncoder capture.NewEncoder
 	wake       chan struct{} // of capacity 1: there is a frame
 
+	box mailbox
+
 	mu      sync.Mutex
-	newest  *capture.Frame // waiting for the encoder
-	gone    bool           // nobody takes frames any more
 	feeds   []*feed
 	wantKey bool // somebody cannot decode
 	urgent  bool // and has never seen a picture: keyGap does not apply
@@ -76,7 +76,7 @@ func (l *lane) closeFeeds() {
 	for _, f := range feeds {
 		f.shut()
 	}
-	l.retire()
+	l.box.shut()
 }
 
 // demandKey has the next frame coded as a key frame, but for keyGap.
@@ -86,33 +86,13 @@ func (l *lane) demandKey() {
 	l.mu.Unlock()
 }
 
-// offer puts a frame into the mailbox; the one that was there is passed over.
+// offer leaves a frame for the worker.
 func (l *lane) offer(f *capture.Frame) {
-	l.mu.Lock()
-	if l.gone {
-		l.mu.Unlock()
-		return
-	}
-	f.Retain()
-	old := l.newest
-	l.newest = f
-	l.mu.Unlock()
-	if old != nil {
-		old.Release()
-		l.src.passed.Add(1)
-	}
+	l.src.passed.Add(int64(l.box.put(f)))
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (l *lane) take() *capture.Frame {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f := l.newest
-	l.newest = nil
-	return f
 }
 
 // run is the worker: it codes frames until ctx ends.
@@ -127,42 +107,37 @@ func (l *lane) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-l.wake:
 		}
-		f := l.take()
-		if f == nil {
-			continue
-		}
-		if !l.failed.IsZero() && time.Since(l.failed) < encoderRetry {
+		for ctx.Err() == nil {
+			f := l.box.take()
+			if f == nil {
+				break
+			}
+			l.work(f)
 			f.Release()
-			continue
 		}
-		err := l.encode(f)
-		f.Release()
-		if err != nil {
-			l.closeEncoder()
-			l.failed = time.Now()
-		} else {
-			l.failed = time.Time{}
-		}
-		l.src.trouble.set(l.name, err)
 	}
+}
+
+// work codes one frame, unless the encoder has failed a moment ago.
+func (l *lane) work(f *capture.Frame) {
+	if !l.failed.IsZero() && time.Since(l.failed) < encoderRetry {
+		return
+	}
+	err := l.encode(f)
+	if err != nil {
+		l.closeEncoder()
+		l.failed = time.Now()
+	} else {
+		l.failed = time.Time{}
+	}
+	l.src.trouble.set(l.name, err)
 }
 
 // end is the worker's last act.
 func (l *lane) end() {
 	l.closeEncoder()
 	l.src.trouble.set(l.name, nil)
-	l.retire()
-}
-
-// retire gives the waiting frame back; frames that still come are not kept.
-func (l *lane) retire() {
-	l.mu.Lock()
-	f := l.newest
-	l.newest, l.gone = nil, true
-	l.mu.Unlock()
-	if f != nil {
-		f.Release()
-	}
+	l.box.shut()
 }
 
 func (l *lane) open(format capture.Format) error {

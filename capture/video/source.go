@@ -135,7 +135,7 @@ func (s *Source) left(f *feed) {
 	s.change()
 	s.mu.Unlock()
 	if last {
-		l.retire()
+		l.box.shut()
 	}
 }
 

@@ -422,7 +422,7 @@ func TestAllocs(t *testing.T) {
 	ctx := t.Context()
 	if got := testing.AllocsPerRun(100, func() {
 		b.deliver(f)
-		if err := l.encode(l.take()); err != nil {
+		if err := l.encode(l.box.take()); err != nil {
 			t.Fatal(err)
 		}
 		p, err := watcher.Next(ctx)
