@@ -76,9 +76,10 @@ func newEngine(cfg Config) (*engine, error) {
 	s.LoggerFactory = logs
 	network, err := newNetwork(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("list the network interfaces: %w", err)
+		return nil, fmt.Errorf("prepare the network: %w", err)
 	}
 	s.SetNet(network)
+	s.SetICEProxyDialer(relayDialer{network, network.turn})
 	s.SetNetworkTypes(cfg.ICE.networkTypes())
 	s.SetIncludeLoopbackCandidate(true) // a browser on the same machine
 	s.SetICETimeouts(iceSilence, cfg.Timers.Disconnect+iceSpare, iceKeepalive)

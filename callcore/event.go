@@ -144,6 +144,15 @@ type LinkChanged struct {
 	Err error // why it was lost
 }
 
+// ServerChanged says that a TURN server fails, or works again: it was asked for an address
+// for a call. Calls go on with what other paths there are. There is no such event for TURN
+// over DTLS, nor for STUN servers.
+type ServerChanged struct {
+	Head
+	URL string // as in the configuration
+	Err error  // what is wrong, and what to do; nil: it works again
+}
+
 // Closed is the last event of a session.
 type Closed struct {
 	Head

@@ -17,8 +17,8 @@ import (
 type ICE struct {
 	Servers []ICEServer
 	Policy  Policy
-	// Families are those whose addresses are used; none: both. It does not matter to TURN
-	// over TCP and TLS, whose servers relay IPv4 also to those that reach them by IPv6.
+	// Families are those whose addresses are offered and taken; none: both. TURN servers
+	// are reached by both in any case.
 	Families []Family
 	// Interfaces are the network interfaces whose addresses are offered: patterns as of
 	// path.Match; one with a "!" before it excludes. None: DefaultInterfaces. STUN and
@@ -102,8 +102,16 @@ func (i ICE) Check() error {
 		return wrong("Interfaces", errors.New(`only exclusions are listed; begin with "*" for all others`))
 	}
 	turn := false
+	tls := map[string]bool{}
 	for n, s := range i.Servers {
 		list, err := s.parse()
+		for _, u := range list {
+			if t, known := tls[u.address()]; u.transport == "tcp" && known && t != u.secure() {
+				err = fmt.Errorf("%s: the same address cannot be both with TLS and without", u.text)
+			} else if u.transport == "tcp" {
+				tls[u.address()] = u.secure()
+			}
+		}
 		if err != nil {
 			return &ICEError{Field: "Servers", Server: n, Err: err}
 		}

@@ -89,6 +89,7 @@ func TestICECheck(t *testing.T) {
 		"empty pattern":   {ICE{Interfaces: []string{"!"}}, "Interfaces", "not a pattern"},
 		"only exclusions": {ICE{Interfaces: []string{"!wl*"}}, "Interfaces", `begin with "*"`},
 		"no URLs":         {ICE{Servers: []ICEServer{turn, {}}}, "Servers", "no URLs"},
+		"TLS or not":      {ICE{Servers: []ICEServer{{URLs: []string{"turn:x:443?transport=tcp", "turns:x:443"}, Username: "u", Credential: "c"}}}, "Servers", "both with TLS and without"},
 		"no credential":   {ICE{Servers: []ICEServer{{URLs: []string{"turns:x"}, Username: "u"}}}, "Servers", "credential"},
 	} {
 		err := c.ice.Check()

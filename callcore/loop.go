@@ -181,6 +181,8 @@ func (l *loop) turn(ctx context.Context, due <-chan time.Time) error {
 		r.reply <- l.request(ctx, r)
 	case <-l.network:
 		l.networkChanged(ctx)
+	case <-l.engine.net.turn.news:
+		l.serversChanged()
 	case r := <-l.reports:
 		l.reported(ctx, r)
 	case f := <-l.failed:
@@ -404,12 +406,13 @@ func isEnd(err error) bool {
 
 // Keys of log records, the same in the whole package.
 const (
-	keyCall  = "call"  // the session's id on the wire
-	keyPeer  = "peer"  // a user id
-	keyDev   = "dev"   // a resource
-	keyState = "state" // after
-	keyFrom  = "from"  // before
-	keyCause = "cause" // the input or signal behind it
-	keyError = "error"
-	keyScope = "pion" // which part of pion says it
+	keyCall   = "call"  // the session's id on the wire
+	keyPeer   = "peer"  // a user id
+	keyDev    = "dev"   // a resource
+	keyState  = "state" // after
+	keyFrom   = "from"  // before
+	keyCause  = "cause" // the input or signal behind it
+	keyError  = "error"
+	keyServer = "server"
+	keyScope  = "pion" // which part of pion says it
 )

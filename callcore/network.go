@@ -1,6 +1,8 @@
 package callcore
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -22,12 +24,17 @@ type network struct {
 	fresh bool // of the host: list the interfaces anew, as addresses come and go
 	ice   ICE
 	log   *slog.Logger
+	turn  *relays
 	bare  *atomic.Bool // the configuration left no interface, and the log says so
 }
 
 // newNetwork wraps the network of the configuration, or the host's if there is none.
 func newNetwork(cfg Config) (network, error) {
-	n := network{Net: cfg.Net, ice: cfg.ICE, log: cfg.Logger, bare: new(atomic.Bool)}
+	turn, err := newRelays(cfg.ICE.Servers)
+	if err != nil {
+		return network{}, err
+	}
+	n := network{Net: cfg.Net, ice: cfg.ICE, log: cfg.Logger, turn: turn, bare: new(atomic.Bool)}
 	if n.Net == nil {
 		host, err := stdnet.NewNet()
 		if err != nil {
@@ -67,6 +74,34 @@ func (n network) Interfaces() ([]*transport.Interface, error) {
 	}
 	slices.SortStableFunc(list, func(a, b *transport.Interface) int { return loopback(a) - loopback(b) })
 	return list, nil
+}
+
+// ListenPacket is part of transport.Net: pion calls it for the sockets to TURN servers by
+// UDP, and knows no IPv6 in this.
+func (n network) ListenPacket(network, address string) (net.PacketConn, error) {
+	var c net.PacketConn
+	err := errors.ErrUnsupported
+	if n.fresh && network == "udp4" && address == "0.0.0.0:0" {
+		c, err = net.ListenPacket("udp", ":0") // both families, if the host has both
+	}
+	if err != nil {
+		if c, err = n.Net.ListenPacket(network, address); err != nil {
+			return nil, err
+		}
+	}
+	return &watchedPackets{PacketConn: c, exchange: exchange{relays: n.turn, transport: "udp"}}, nil
+}
+
+// ResolveUDPAddr is part of transport.Net.
+func (n network) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
+	a, err := n.Net.ResolveUDPAddr(network, address)
+	switch {
+	case err == nil:
+		n.turn.resolve(address, a.String())
+	case network == "udp": // so pion calls it for TURN servers
+		n.turn.tell(address, "udp", fmt.Errorf("its name does not lead to an address: %w", err))
+	}
+	return a, err
 }
 
 func loopback(i *transport.Interface) int { return int(i.Flags & net.FlagLoopback) }

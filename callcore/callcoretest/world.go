@@ -11,7 +11,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,6 +39,9 @@ type World struct {
 	tb     testing.TB
 	router *vnet.Router
 	hosts  byte
+
+	mu        sync.Mutex // guards what follows, once phones run
+	listeners []*pipeListener
 }
 
 // NewWorld makes a network in which packets and signals take a millisecond or so.
@@ -132,6 +137,8 @@ type Spec struct {
 	Device string          // empty: "phone"
 	Codecs []capture.Codec // empty: H.264, VP8 and Opus
 	Timers callcore.Timers
+	ICE    callcore.ICE
+	Net    *vnet.Net // nil: another host of the world's network
 	Logger *slog.Logger
 }
 
@@ -144,8 +151,11 @@ func (w *World) Phone(s Spec) *Phone {
 	if len(s.Codecs) == 0 {
 		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
 	}
-	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: w.Net(), tb: w.tb, ended: make(chan error, 1)}
-	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: p.Net, Timers: s.Timers, Logger: s.Logger})
+	if s.Net == nil {
+		s.Net = w.Net()
+	}
+	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: s.Net, tb: w.tb, ended: make(chan error, 1)}
+	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: &host{Net: p.Net, world: w}, ICE: s.ICE, Timers: s.Timers, Logger: s.Logger})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -225,6 +235,31 @@ func (p *Phone) Idle(d time.Duration) []callcore.Event {
 			return list
 		}
 	}
+}
+
+// Lose drops this share of the packets from and to an address; by the seed, always the same
+// ones as far as packets come in the same order.
+func (w *World) Lose(share float64, address string, seed uint64) {
+	var mu sync.Mutex
+	dice := rand.New(rand.NewPCG(seed, 0))
+	w.Filter(func(c vnet.Chunk) bool {
+		if !about(c, address) {
+			return true
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return dice.Float64() >= share
+	})
+}
+
+// Block drops all packets from and to an address.
+func (w *World) Block(address string) {
+	w.Filter(func(c vnet.Chunk) bool { return !about(c, address) })
+}
+
+// about tells whether an address sends a packet or gets it.
+func about(c vnet.Chunk, address string) bool {
+	return strings.HasPrefix(c.SourceAddr().String(), address+":") || strings.HasPrefix(c.DestinationAddr().String(), address+":")
 }
 
 // Cut drops all packets from now on. What it returns says whether to go on with that.

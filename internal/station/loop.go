@@ -157,6 +157,8 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		delete(l.keys, h.Session)
 	case callcore.LinkChanged:
 		l.linkChanged(ctx, e)
+	case callcore.ServerChanged:
+		l.health.Report(e.URL, e.Err)
 	case callcore.MediaFailed:
 		l.log.Warn("a track does not work", "user", h.User, "codec", e.Codec, "cause", e.Err)
 	case callcore.SendFailed:
