@@ -72,6 +72,9 @@ type Timers struct {
 	// Disconnect is how long a connection may take to come up, or to come back after it
 	// was lost; 30 s.
 	Disconnect time.Duration
+	// StatsReport is the time between events with statistics of each peer
+	// ("statsReportTimeInterval"); zero: there are none.
+	StatsReport time.Duration
 }
 
 // Defaults of Timers and Config.
@@ -143,6 +146,9 @@ func (c *Config) complete() error {
 		if *f.value == 0 {
 			*f.value = f.zero
 		}
+	}
+	if c.Timers.StatsReport < 0 {
+		return fmt.Errorf("configuration: the interval of statistics is negative: %v", c.Timers.StatsReport)
 	}
 	if c.MaxRing < 0 {
 		return fmt.Errorf("configuration: the largest ring group is negative: %d", c.MaxRing)

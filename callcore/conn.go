@@ -45,16 +45,17 @@ type conn struct {
 	close   context.CancelFunc // called by the loop; nothing is reported afterwards
 
 	// What follows is the worker's.
-	pc       *webrtc.PeerConnection
-	tracks   []*track
-	mid      string        // of the first section
-	offering bool          // we offered: ICE's controlling side, which chooses the path
-	doubt    *time.Timer   // when the path must have shown that it works
-	nudge    *time.Timer   // when the next of nudges is due
-	nudged   int           // how many were given since the last candidate
-	dummies  int           // how many ever
-	found    chan struct{} // a token: a candidate was found
-	gathered chan struct{} // closed: all were
+	pc        *webrtc.PeerConnection
+	transport *webrtc.ICETransport // of pc
+	tracks    []*track
+	mid       string        // of the first section
+	offering  bool          // we offered: ICE's controlling side, which chooses the path
+	doubt     *time.Timer   // when the path must have shown that it works
+	nudge     *time.Timer   // when the next of nudges is due
+	nudged    int           // how many were given since the last candidate
+	dummies   int           // how many ever
+	found     chan struct{} // a token: a candidate was found
+	gathered  chan struct{} // closed: all were
 
 	heard atomic.Int64 // when the last RTP packet came, since peer.traffic.begin; zero: none did
 
@@ -88,6 +89,7 @@ type report struct {
 	sdp       string
 	candidate signaling.Candidate
 	codec     capture.Codec
+	stats     *Stats
 	err       error
 }
 
@@ -100,6 +102,7 @@ const (
 	badCandidate
 	checksBegan
 	allGathered
+	statsTaken
 )
 
 func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
@@ -138,6 +141,7 @@ func (w *conn) run(ctx context.Context) {
 		if err := w.pc.GracefulClose(); err != nil {
 			w.log.Debug("connection closed", keyCall, w.peer.wire, keyError, err)
 		}
+		w.peer.traffic.path.CompareAndSwap(w.transport, nil)
 	}
 	w.readers.Wait()
 }
@@ -285,6 +289,7 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 	w.pc = pc
 	up, rise := context.WithCancel(ctx)
 	w.tracks = w.newTracks()
+	w.transport = pc.SCTP().Transport().ICETransport()
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) { w.candidateFound(ctx, c) })
 	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
 		switch s {
@@ -305,8 +310,12 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 		w.report(ctx, report{what: becameInput, input: in})
 		if in == mediaConnected {
 			rise()
+			w.watch()
 		}
 	})
+	if every := w.cfg.Timers.StatsReport; every > 0 {
+		w.spawn(func() { w.reportStats(ctx, up, every) })
+	}
 	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		w.spawn(func() { w.readTrack(ctx, up, t) })
 		w.spawn(func() { drainRTCP(r) })

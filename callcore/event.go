@@ -113,6 +113,13 @@ type MediaStarted struct {
 	Codec capture.Codec
 }
 
+// StatsReport brings statistics of a connection that is up, each Timers.StatsReport, as
+// onCallStatsReport of the JS SDK does. Rates are those since the report before.
+type StatsReport struct {
+	Head
+	Stats Stats
+}
+
 // MediaFailed says that a track of ours cannot be sent to User, or his not be played; the
 // call goes on without it.
 type MediaFailed struct {

@@ -358,6 +358,10 @@ func (l *loop) reported(ctx context.Context, r report) {
 	case allGathered:
 		p.ice.gathered = true
 		l.show(p)
+	case statsTaken:
+		if p.state == connected {
+			l.emit(StatsReport{l.head(p, p.device), *r.stats})
+		}
 	case badCandidate:
 		l.log.Info("candidate ignored", keyCall, p.wire, keyPeer, int64(p.user), keyError, r.err)
 	case becameInput:

@@ -36,6 +36,7 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 	buf := make([]byte, rtpSize)
 	var header rtp.Header
 	count := w.peer.traffic.of(codec)
+	quality := reception{rate: codec.ClockRate()}
 	for first := true; ; first = false {
 		n, _, err := t.Read(buf)
 		if err != nil {
@@ -52,12 +53,22 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 		}
 		at := now.Sub(w.peer.traffic.begin)
 		count.received(end-start, at)
+		quality.take(&header, at, count)
 		w.heard.Store(int64(max(1, at)))
 		if first {
 			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
 		}
-		if player != nil && end > start && webrtc.PayloadType(header.PayloadType) == t.PayloadType() {
+		if end == start || webrtc.PayloadType(header.PayloadType) != t.PayloadType() {
+			continue
+		}
+		if codec.IsVideo() {
+			if quality.newPicture(header.Timestamp) {
+				count.picturesReceived.n.Add(1)
+			}
+			count.picturesReceived.setSize(payloadPicture(codec, buf[start:end]))
+		}
+		if player != nil {
 			player.Write(capture.Received{Sequence: header.SequenceNumber, Timestamp: header.Timestamp, Arrival: now, Payload: buf[start:end]})
 		}
 	}

@@ -174,11 +174,12 @@ func (s *Session) ask(ctx context.Context, o op, info map[string]string, users .
 // muted AudioTrack gets silence, that of a muted VideoTrack keeps the last picture.
 func (s *Session) Mute(t Track, muted bool) { s.muted[t].Store(muted) }
 
-// Stats returns what was sent and received so far, by user.
+// Stats returns what was sent and received so far, by user. Rates are those since it was
+// called before; StatsReport has its own.
 func (s *Session) Stats() []Stats {
 	all := make([]Stats, len(s.peers))
 	for i, p := range s.peers {
-		all[i] = p.traffic.stats(p.user)
+		all[i] = p.traffic.stats(p.user, &p.traffic.asked)
 	}
 	return all
 }

@@ -44,6 +44,7 @@ type track struct {
 	mu     sync.Mutex
 	feed   capture.Feed
 	bound  capture.Codec // negotiated; empty: none
+	ssrc   uint32        // of what is sent
 	writer webrtc.TrackLocalWriter
 
 	// What follows is the goroutine's of run.
@@ -100,7 +101,7 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 			if t.bound == "" {
 				close(t.chosen)
 			}
-			t.bound, t.writer = codec, c.WriteStream()
+			t.bound, t.writer, t.ssrc = codec, c.WriteStream(), uint32(c.SSRC())
 			t.header = rtp.Header{Version: 2, PayloadType: uint8(p.PayloadType), SSRC: uint32(c.SSRC()), SequenceNumber: uint16(rand.Uint32())}
 			t.traffic.codec.Store(codec)
 			return p, nil
@@ -268,6 +269,12 @@ func (t *track) write(p *capture.Packet) error {
 		return nil
 	}
 	t.wantKey, t.askedKey = false, false
+	if t.video {
+		t.traffic.picturesSent.n.Add(1)
+		if p.Key {
+			t.traffic.picturesSent.setSize(keySize(p.Codec, data))
+		}
+	}
 	t.header.Timestamp = t.clock.timestamp(p)
 	if t.payloader == nil {
 		t.header.Marker = false
@@ -348,7 +355,19 @@ func (t *track) readRTCP(sender *webrtc.RTPSender) {
 			switch p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				t.demandKey()
+			default:
+				t.reported(p)
 			}
 		}
+	}
+}
+
+// reported takes a report about what we send.
+func (t *track) reported(p rtcp.Packet) {
+	t.mu.Lock()
+	bound, ssrc := t.bound, t.ssrc
+	t.mu.Unlock()
+	if bound != "" {
+		t.traffic.reportReceived(p, ssrc, bound.ClockRate(), time.Now())
 	}
 }

@@ -169,7 +169,7 @@ func (f *feed) Close() error {
 	return nil
 }
 
-// payload writes something of the shape of a coded picture or period of sound.
+// payload writes something of the shape of a coded picture of 320x240 or period of sound.
 func payload(b []byte, c capture.Codec, key bool) []byte {
 	size := 1500
 	if key {
@@ -180,14 +180,14 @@ func payload(b []byte, c capture.Codec, key bool) []byte {
 		b, size = append(b, 0x78), 80
 	case capture.VP8:
 		// RFC 6386, 9.1: the lowest bit of the first byte is 0 in key frames.
-		first := byte(1)
 		if key {
-			first = 0
+			b = append(b, 0xb0, 0x12, 0, 0x9d, 0x01, 0x2a, 320&0xff, 320>>8, 240, 0)
+		} else {
+			b = append(b, 1)
 		}
-		b = append(b, first)
 	case capture.H264:
 		if key {
-			b = append(b, 0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80)
+			b = append(b, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0xa0, 0xf9, 0, 0xf0, 0x88, 0x46, 0xa0, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80)
 			b = append(b, 0, 0, 0, 1, 0x65)
 		} else {
 			b = append(b, 0, 0, 0, 1, 0x41)
