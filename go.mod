@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/blackjack/webcam v0.6.1
+	github.com/gen2brain/malgo v0.11.24
 	github.com/google/uuid v1.6.0
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/pion/interceptor v0.1.48

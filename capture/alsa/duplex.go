@@ -1,0 +1,196 @@
+//go:build cgo
+
+package alsa
+
+// #include <stdlib.h>
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/gen2brain/malgo"
+
+	"intercom/capture"
+)
+
+const (
+	// blockSamples is what the device hands over at a time, 10 ms; it has room for four.
+	blockSamples = capture.PeriodSamples / 2
+	blockCount   = 4
+
+	// watchTime is between looks at whether the device runs, and at its true rate.
+	watchTime = time.Second
+	// fastest is how many times faster than its rate a card may seem to run: one look may
+	// see what two looks should. ALSA's null device runs at a hundred times.
+	fastest = 3
+)
+
+// Config names the cards: each one by its id, its name, where it is plugged in
+// ("usb-0000:01:00.0-1.3"), or as a PCM of ALSA ("plughw:CARD=Device,DEV=0"); Default is the
+// system's choice.
+type Config struct {
+	Microphone, Loudspeaker string
+	Logger                  *slog.Logger // nil discards
+}
+
+// Duplex is a capture.Duplex.
+type Duplex struct {
+	cfg Config
+	log *slog.Logger
+}
+
+var _ capture.Duplex = (*Duplex)(nil)
+
+// New checks the configuration. It opens nothing: a card may be plugged in later.
+func New(c Config) (*Duplex, error) {
+	if c.Microphone == "" || c.Loudspeaker == "" {
+		return nil, errors.New("alsa: microphone and loudspeaker need names")
+	}
+	for _, n := range []string{c.Microphone, c.Loudspeaker} {
+		if n == "null" {
+			return nil, fmt.Errorf("alsa: %q is no sound card", n)
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Duplex{c, c.Logger}, nil
+}
+
+// Run is part of capture.Duplex. Its errors name the card and say what to do.
+func (d *Duplex) Run(ctx context.Context, period func(mic, speaker []int16)) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	cards, err := List()
+	if err != nil {
+		return err
+	}
+	mic, err := pcm(cards, d.cfg.Microphone, true)
+	if err != nil {
+		return fmt.Errorf("microphone %q: %w", d.cfg.Microphone, err)
+	}
+	speaker, err := pcm(cards, d.cfg.Loudspeaker, false)
+	if err != nil {
+		return fmt.Errorf("loudspeaker %q: %w", d.cfg.Loudspeaker, err)
+	}
+	if err := d.run(ctx, mic, speaker, period); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("sound card (microphone %s, loudspeaker %s): %w", mic, speaker, err)
+	}
+	return ctx.Err()
+}
+
+func (d *Duplex) run(ctx context.Context, mic, speaker string, period func(mic, speaker []int16)) error {
+	var said words
+	// Another backend would be a silent substitute.
+	library, err := malgo.InitContext([]malgo.Backend{malgo.BackendAlsa}, malgo.ContextConfig{}, said.add)
+	if err != nil {
+		return fmt.Errorf("ALSA's library cannot be used (%w); is libasound.so.2 installed?", err)
+	}
+	defer func() {
+		if err := library.Uninit(); err != nil {
+			d.log.Warn("release the sound library", "cause", err)
+		}
+		library.Free()
+	}()
+	b := &blocks{period: period}
+	stopped := make(chan struct{}, 1)
+	device, err := open(library, mic, speaker, malgo.DeviceCallbacks{
+		Data: func(out, in []byte, _ uint32) { b.exchange(out, in) },
+		Stop: func() {
+			select {
+			case stopped <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("open: %s; intercom devices lists the sound cards, and another program may be using it", said.or(err))
+	}
+	defer device.Uninit()
+	if err := device.Start(); err != nil {
+		return fmt.Errorf("start: %s", said.or(err))
+	}
+	d.log.Info("sound card opened", "microphone", mic, "loudspeaker", speaker)
+	return watch(ctx, b, stopped, &said)
+}
+
+// open opens the device at our own rate and format; ALSA and the library convert.
+func open(library *malgo.AllocatedContext, mic, speaker string, callbacks malgo.DeviceCallbacks) (*malgo.Device, error) {
+	c := malgo.DefaultDeviceConfig(malgo.Duplex)
+	c.SampleRate, c.PeriodSizeInFrames, c.Periods = capture.SampleRate, blockSamples, blockCount
+	c.Alsa.NoMMap = 1
+	for _, side := range []struct {
+		of   *malgo.SubConfig
+		name string
+	}{{&c.Capture, mic}, {&c.Playback, speaker}} {
+		id := deviceID(side.name)
+		defer C.free(id)
+		side.of.DeviceID, side.of.Format, side.of.Channels = id, malgo.FormatS16, 1
+	}
+	return malgo.InitDevice(library.Context, c, callbacks)
+}
+
+// deviceID is a PCM's name where the library expects it, in memory of C's; the caller frees it.
+func deviceID(name string) unsafe.Pointer {
+	var id malgo.DeviceID
+	copy(id[:len(id)-1], name)
+	return id.Pointer()
+}
+
+// watch returns when ctx ends or the device does not run as a sound card does.
+func watch(ctx context.Context, b *blocks, stopped <-chan struct{}, said *words) error {
+	tick := time.NewTicker(watchTime)
+	defer tick.Stop()
+	seen, since := int64(0), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-stopped:
+			return fmt.Errorf("it has stopped: %s", said.or(errors.New("was it unplugged?")))
+		case <-tick.C:
+			n, now := b.samples.Load(), time.Now()
+			rate := float64(n-seen) / now.Sub(since).Seconds()
+			switch {
+			case n == seen:
+				return errors.New("no sound for a second: it is stalled")
+			case rate > fastest*capture.SampleRate:
+				return fmt.Errorf("it runs %.0f times too fast: it is no sound card, but a device that throws everything away", rate/capture.SampleRate)
+			}
+			seen, since = n, now
+		}
+	}
+}
+
+// words keeps what the library said last, which is what its error codes mean.
+type words struct {
+	mu   sync.Mutex
+	last string
+}
+
+func (w *words) add(message string) {
+	// "ERROR: [ALSA] Failed to open device ... No such device"
+	if m := strings.TrimSpace(message); strings.Contains(m, "ERROR") || strings.Contains(m, "Failed") {
+		w.mu.Lock()
+		w.last = m
+		w.mu.Unlock()
+	}
+}
+
+// or returns it, or else the error.
+func (w *words) or(err error) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == "" {
+		return err.Error()
+	}
+	return w.last + " (" + err.Error() + ")"
+}
