@@ -5,9 +5,14 @@
 //
 // A Client belongs to one user on one signaling channel. Its sessions are made by
 // NewSession or arrive as an Incoming event; what happens to them comes out of Events, one
-// ordered stream of typed values. A session with several users is a ring group: each user
-// is called in a session of his own on the wire, the first accept wins, and the others get
-// a hangUp.
+// ordered stream of typed values. A session with several users is a ring group, in which
+// the first to accept wins, or a conference, in which all who accept hear each other: see
+// RingGroup and Conference.
+//
+// A user may have several devices, which all ring. A call is with the one that accepts:
+// another that accepts later gets a hangUp, what it declines, sends or updates is not acted
+// upon. The rest ring on, as nothing in the protocol stops them; they are sent an update, with
+// AnsweredElsewhere, on which their app can act.
 //
 // All goroutines live inside Client.Run: the owner loop, which alone writes the state of
 // sessions, one reader and one writer of the signaling channel, and for each peer a worker
@@ -43,6 +48,9 @@ type Config struct {
 	// MaxRing is the most users that one ring group may call; zero: DefaultMaxRing. Each
 	// one costs a PeerConnection while it rings.
 	MaxRing int
+	// MaxOpponents is the most users beside the initiator that a conference may have, our own
+	// or one that we are called into; zero: DefaultMaxOpponents.
+	MaxOpponents int
 	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
 	// pion says; nil: nothing is logged.
 	Logger *slog.Logger
@@ -83,7 +91,8 @@ const (
 	defaultDialing    = 5 * time.Second
 	defaultDisconnect = 30 * time.Second
 
-	DefaultMaxRing = 8 // users of a ring group
+	DefaultMaxRing      = 8 // users of a ring group
+	DefaultMaxOpponents = 3 // of a conference: four users in all, as the SDKs recommend
 )
 
 // Client runs the calls of one user.
@@ -155,6 +164,12 @@ func (c *Config) complete() error {
 	}
 	if c.MaxRing == 0 {
 		c.MaxRing = DefaultMaxRing
+	}
+	if c.MaxOpponents < 0 {
+		return fmt.Errorf("configuration: the most opponents of a conference are negative: %d", c.MaxOpponents)
+	}
+	if c.MaxOpponents == 0 {
+		c.MaxOpponents = DefaultMaxOpponents
 	}
 	if c.ICE.Policy == "" {
 		c.ICE.Policy = PolicyAll

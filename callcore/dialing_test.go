@@ -116,8 +116,8 @@ func TestFlush(t *testing.T) {
 		}
 		phone.Reply(call, signaling.Signal{Kind: signaling.Accept, SDP: phone.Answer(call.SDP)})
 		got := phone.Listen(time.Minute)
-		if len(got) != 1 || got[0].Kind != signaling.Candidates {
-			t.Fatalf("after the accept: %d signals, want one with candidates", len(got))
+		if len(got) != 2 || got[0].Kind != signaling.Candidates || got[1].Info[callcore.AnsweredElsewhere] != "phone" {
+			t.Fatalf("after the accept: %d signals, want one with candidates, and one that says who answered", len(got))
 		}
 		for _, c := range got[0].Candidates {
 			if !strings.HasPrefix(c.Candidate, "candidate:") || c.SDPMid != "0" || c.SDPMLineIndex != 0 {

@@ -28,7 +28,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case prepareOffer:
 		if p.conn == nil {
 			p.info = c.info
-			l.peers[p.wire] = p
+			l.peers[p.key()] = p
 			l.connect(ctx, p)
 		}
 		l.give(p, job{kind: makeOffer})
@@ -43,16 +43,14 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.ufrag = iceUfrag(c.signal.SDP)
 		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
 		l.giveKept(p)
-	case beatOthers:
-		for _, o := range p.session.peers {
-			if o != p {
-				l.step(ctx, o, beaten, cause{})
-			}
-		}
 	case keepOffer:
-		p.device, p.offer = c.signal.Device, c.signal.SDP
+		p.bound, p.device, p.offer = true, c.signal.Device, c.signal.SDP
+	case beatOthers, callOff, sendElsewhere, keepInfo, armWatch:
+		l.performGroup(ctx, p, e, c)
 	case prepareAnswer:
-		p.info = c.info
+		if c.signal == nil { // it was asked for, and not by the peer
+			p.info = c.info
+		}
 		p.ufrag = iceUfrag(p.offer)
 		l.connect(ctx, p)
 		l.give(p, job{kind: makeAnswer, sdp: p.offer})
@@ -73,7 +71,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case keepCandidates, addCandidates, holdCandidate, sendHeld, sendCandidate, resendAll:
 		l.performCandidates(p, e, c)
 	case armDial:
-		p.dial = now.Add(l.cfg.Timers.Dialing)
+		p.dial = now.Add(l.dialGap(p))
 	case armAnswer:
 		p.ring = now.Add(l.cfg.Timers.Answer)
 	case armLimit:
@@ -190,17 +188,17 @@ func (l *loop) release(p *peer) {
 		p.conn = nil
 	}
 	p.dial, p.ring, p.grace, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	if l.peers[p.wire] != p {
+	if l.peers[p.key()] != p {
 		return // never called: nobody knows of it
 	}
-	delete(l.peers, p.wire)
+	delete(l.peers, p.key())
 	var answer signaling.Kind
 	switch p.reason {
 	case ReasonRejected:
 		answer = signaling.Reject
-	case ReasonPeerHungUp, ReasonPeerRejected, ReasonReleased:
+	case ReasonPeerHungUp, ReasonPeerRejected, ReasonReleased, ReasonElsewhere:
 	default:
 		answer = signaling.HangUp
 	}
-	l.ended.add(endedCall{p.wire, p.session, answer, time.Now()})
+	l.ended.add(endedCall{p.key(), p.session, answer, time.Now()})
 }

@@ -18,7 +18,7 @@ type ended struct {
 
 // endedCall is a session on the wire that has ended.
 type endedCall struct {
-	id      string
+	peerKey                // its user is zero: whoever
 	session *Session       // nil: it never was one of ours
 	answer  signaling.Kind // to a repeated call; zero: none
 	at      time.Time
@@ -32,14 +32,19 @@ func (e *ended) add(c endedCall) {
 	e.calls = append(e.calls, c)
 }
 
-func (e *ended) lookup(id string, now time.Time) (endedCall, bool) {
+// lookup finds the call with a user, or else with anybody of the same session: it has ended
+// for those too who never were in it.
+func (e *ended) lookup(k peerKey, now time.Time) (found endedCall, ok bool) {
 	e.expire(now)
 	for _, c := range e.calls {
-		if c.id == id {
+		if c.peerKey == k {
 			return c, true
 		}
+		if c.wire == k.wire {
+			found, ok = c, true
+		}
 	}
-	return endedCall{}, false
+	return found, ok
 }
 
 func (e *ended) expire(now time.Time) {

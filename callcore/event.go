@@ -24,7 +24,9 @@ type Head struct {
 // Header returns the head.
 func (h Head) Header() Head { return h }
 
-// Incoming says that User calls us. Session takes Accept, Reject or HangUp.
+// Incoming says that User calls us. Session takes Accept, Reject or HangUp. In a conference
+// User may be another one whom the initiator has called, if his call was quicker: then it is
+// he alone who says who the initiator is, and who else was called.
 type Incoming struct {
 	Head
 	CallType signaling.CallType
@@ -34,7 +36,8 @@ type Incoming struct {
 }
 
 // Accepted says that User answered, on Device, which the call is bound to from now on. In
-// a ring group the others have been sent a hangUp.
+// a ring group the others have been sent a hangUp. In an incoming conference it is about a
+// member whom we had to call.
 type Accepted struct {
 	Head
 	Info map[string]string
@@ -53,7 +56,8 @@ type HungUp struct {
 }
 
 // NotAnswered says that User did not answer in time; or, in an incoming session, that we
-// did not.
+// did not answer him; or that he is a member of the conference who neither called us as he
+// should have nor declined.
 type NotAnswered struct{ Head }
 
 // Updated brings application data of User; it may be in any state of the session. Whoever
@@ -182,7 +186,9 @@ var reconnectStateNames = [...]string{Reconnecting: "reconnecting", Reconnected:
 func (s ReconnectState) String() string { return name(reconnectStateNames[:], s) }
 
 // Reason is why a session closed. In a ring group it is the winner's; without one, that
-// one did not answer counts for more than that another declined.
+// one did not answer counts for more than that another declined. In a conference it is what
+// we did ourselves, or else that of the one who was the last to leave of those who had come;
+// if nobody came, it is as in a ring group.
 type Reason uint8
 
 // The reasons.
@@ -198,13 +204,14 @@ const (
 	ReasonFailed                         // WebRTC refused; the log tells what
 	ReasonStopped                        // Run ended
 	ReasonReleased                       // by ClosePeer
+	ReasonElsewhere                      // another device of ours answered
 )
 
 var reasonNames = [...]string{
 	ReasonHungUp: "hung up here", ReasonPeerHungUp: "hung up by the peer", ReasonRejected: "rejected here",
 	ReasonPeerRejected: "rejected", ReasonNotAnswered: "not answered", ReasonBeaten: "answered by another",
 	ReasonNotConnected: "no connection", ReasonLost: "connection lost", ReasonFailed: "media failed",
-	ReasonStopped: "stopped", ReasonReleased: "released here",
+	ReasonStopped: "stopped", ReasonElsewhere: "answered on another device", ReasonReleased: "released here",
 }
 
 // String returns a short phrase, such as "not answered".

@@ -12,6 +12,8 @@ const (
 	idle                      // made, not called
 	dialing                   // we call; nobody has answered
 	ringing                   // we are called; we have not answered
+	invited                   // as ringing, but this member of the conference has not called us
+	expecting                 // we have answered the conference; this member is the one to call
 	answering                 // we have answered; our description is being made
 	connecting                // both descriptions are known; a path is sought
 	connected                 // DTLS is up
@@ -23,7 +25,7 @@ const (
 	states
 )
 
-var stateNames = [states]string{idle: "Idle", dialing: "Dialing", ringing: "Ringing", answering: "Answering",
+var stateNames = [states]string{idle: "Idle", dialing: "Dialing", ringing: "Ringing", invited: "Invited", expecting: "Expecting", answering: "Answering",
 	connecting: "Connecting", connected: "Connected", disconnected: "Disconnected",
 	reoffering: "Reoffering", reanswering: "Reanswering", reconnecting: "Reconnecting", closed: "Closed"}
 
@@ -33,13 +35,16 @@ func (s state) String() string { return stateNames[s] }
 type input uint8
 
 const (
-	callAsked    input = iota // by the application
-	acceptAsked               //
-	rejectAsked               //
-	releaseAsked              // of this peer alone
-	hangUpAsked               //
-	stopAsked                 // Run ends
-	beaten                    // another of the ring group answered
+	callAsked         input = iota // by the application
+	acceptAsked                    //
+	joinAsked                      // as acceptAsked, and it is us who calls this member
+	rejectAsked                    //
+	releaseAsked                   // of this peer alone
+	hangUpAsked                    //
+	stopAsked                      // Run ends
+	beaten                         // another of the ring group answered
+	calledOff                      // nobody is left in the conference who has called us
+	elsewhereReceived              // another device of ours has answered
 
 	callReceived // from the peer
 	acceptReceived
@@ -72,8 +77,8 @@ const (
 )
 
 var inputNames = [inputs]string{
-	callAsked: "CallAsked", acceptAsked: "AcceptAsked", rejectAsked: "RejectAsked", releaseAsked: "ReleaseAsked", hangUpAsked: "HangUpAsked",
-	stopAsked: "StopAsked", beaten: "Beaten",
+	callAsked: "CallAsked", acceptAsked: "AcceptAsked", joinAsked: "JoinAsked", rejectAsked: "RejectAsked", releaseAsked: "ReleaseAsked", hangUpAsked: "HangUpAsked",
+	stopAsked: "StopAsked", beaten: "Beaten", calledOff: "CalledOff", elsewhereReceived: "ElsewhereReceived",
 	callReceived: "CallReceived", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
 	hangUpReceived: "HangUpReceived", candidatesReceived: "CandidatesReceived",
 	reofferReceived: "ReofferReceived", reofferRepeated: "ReofferRepeated", pokeReceived: "PokeReceived",
@@ -97,7 +102,10 @@ const (
 	bind                              // the call is with this device from now on
 	applyAnswer                       //
 	beatOthers                        // of the ring group
-	keepOffer                         // the newest one counts
+	callOff                           // if nobody is left who has called us
+	sendElsewhere                     // to the other devices of who has answered
+	keepOffer                         // the newest one counts, and its device
+	keepInfo                          // of our answer, for a member that has still to call
 	prepareAnswer                     //
 	sendAccept                        //
 	repeatAccept                      // if it may have been lost
@@ -111,6 +119,7 @@ const (
 	resendAll                         // ours: a JS caller may have had no answer yet when they came
 	armDial                           //
 	armAnswer                         //
+	armWatch                          // for who was rung with us: the rest of that time
 	armLimit                          // the disconnect interval
 	armGiveUp                         // the same, from the loss on
 	armGrace                          // for the path to come back by itself
@@ -143,11 +152,11 @@ const (
 
 var effectNames = [effects]string{
 	prepareOffer: "prepare offer", renewOffer: "renew offer", sendCall: "send call", bind: "bind device", applyAnswer: "apply answer",
-	beatOthers: "beat others", keepOffer: "keep offer", prepareAnswer: "prepare answer", sendAccept: "send accept",
+	beatOthers: "beat others", callOff: "call off", sendElsewhere: "send answered elsewhere", keepOffer: "keep offer", keepInfo: "keep info", prepareAnswer: "prepare answer", sendAccept: "send accept",
 	repeatAccept: "repeat accept", sendReject: "send reject", sendHangUp: "send hangUp",
 	keepCandidates: "keep candidates", addCandidates: "add candidates", holdCandidate: "hold candidate",
 	sendHeld: "send held candidates", sendCandidate: "send candidate", resendAll: "resend candidates",
-	armDial: "arm dial", armAnswer: "arm answer", armLimit: "arm limit", armGiveUp: "arm give up", armGrace: "arm grace", armFirst: "arm first", armParting: "arm parting",
+	armDial: "arm dial", armAnswer: "arm answer", armWatch: "arm watch", armLimit: "arm limit", armGiveUp: "arm give up", armGrace: "arm grace", armFirst: "arm first", armParting: "arm parting",
 	armRetry: "arm retry", armResend: "arm resend", probeLink: "probe link", prepareReoffer: "prepare reoffer",
 	updateReoffer: "update reoffer", sendReoffer: "send reoffer", applyReanswer: "apply reanswer",
 	prepareReanswer: "prepare reanswer", sendReanswer: "send reanswer", repeatReanswer: "repeat reanswer", rebind: "rebind device",

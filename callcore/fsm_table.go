@@ -3,6 +3,7 @@ package callcore
 // table has a rule for every state and input.
 var table = [states][inputs]rule{
 	idle: {
+		joinAsked: refuse(ErrNotIncoming), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked:    move(dialing, prepareOffer, armDial, armAnswer),
 		releaseAsked: refuse(ErrNotCalled),
 		acceptAsked:  refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
@@ -15,12 +16,13 @@ var table = [states][inputs]rule{
 		pathLost: ignored,
 	},
 	dialing: {
+		joinAsked: refuse(ErrNotIncoming), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrNotIncoming), rejectAsked: refuse(ErrNotIncoming),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp),
 		beaten:         end(ReasonBeaten, sendHangUp),
 		callReceived:   invalid,
-		acceptReceived: move(connecting, bind, tellAccepted, stopRinging, applyAnswer, sendHeld, armLimit, armFirst, beatOthers),
+		acceptReceived: move(connecting, bind, tellAccepted, stopRinging, applyAnswer, sendHeld, armLimit, armFirst, beatOthers, sendElsewhere),
 		// The hangUp is for the other devices of this user, which ring on.
 		rejectReceived:     end(ReasonPeerRejected, tellRejected, sendHangUp),
 		hangUpReceived:     end(ReasonPeerHungUp, tellHungUp, sendHangUp),
@@ -36,13 +38,15 @@ var table = [states][inputs]rule{
 		pathLost:     stay(renewOffer, armDial),
 	},
 	ringing: {
+		// He has called, whoever had to.
+		joinAsked: move(answering, stopRinging, prepareAnswer, armLimit), calledOff: ignored, elsewhereReceived: end(ReasonElsewhere),
 		callAsked:    refuse(ErrIncoming),
 		releaseAsked: end(ReasonReleased),
 		acceptAsked:  move(answering, stopRinging, prepareAnswer, armLimit),
 		rejectAsked:  end(ReasonRejected, sendReject),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
 		callReceived: stay(keepOffer), acceptReceived: invalid,
-		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
+		rejectReceived: end(ReasonPeerRejected, tellRejected, callOff), hangUpReceived: end(ReasonPeerHungUp, tellHungUp, callOff),
 		candidatesReceived: stay(keepCandidates),
 		reofferReceived:    invalid, reofferRepeated: invalid, pokeReceived: invalid, reanswerReceived: invalid, graceDue: ignored,
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
@@ -53,7 +57,44 @@ var table = [states][inputs]rule{
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost: ignored,
 	},
+	invited: {
+		callAsked:    refuse(ErrIncoming),
+		releaseAsked: end(ReasonReleased),
+		acceptAsked:  move(expecting, keepInfo, armWatch),
+		joinAsked:    move(dialing, prepareOffer, armDial, armWatch),
+		rejectAsked:  end(ReasonRejected, sendReject),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
+		calledOff: end(ReasonPeerHungUp, sendHangUp), elsewhereReceived: end(ReasonElsewhere),
+		callReceived: move(ringing, keepOffer), acceptReceived: invalid,
+		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
+		candidatesReceived: stay(keepCandidates),
+		reofferReceived:    invalid, reofferRepeated: invalid, pokeReceived: invalid, reanswerReceived: invalid, graceDue: ignored,
+		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
+		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
+		dialDue: ignored,
+		// It is told of who has called us.
+		answerDue: end(ReasonNotAnswered),
+		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
+	},
+	expecting: {
+		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
+		releaseAsked: end(ReasonReleased),
+		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
+		callReceived: move(answering, stopRinging, keepOffer, prepareAnswer, armLimit), acceptReceived: invalid,
+		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
+		candidatesReceived: stay(keepCandidates),
+		reofferReceived:    invalid, reofferRepeated: invalid, pokeReceived: invalid, reanswerReceived: invalid, graceDue: ignored,
+		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
+		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
+		dialDue:   ignored,
+		answerDue: end(ReasonNotAnswered, tellNotAnswered, sendHangUp),
+		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
+		pathLost: ignored,
+	},
 	answering: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -70,6 +111,7 @@ var table = [states][inputs]rule{
 		pathLost: ignored,
 	},
 	connecting: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -94,6 +136,7 @@ var table = [states][inputs]rule{
 		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	connected: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -116,6 +159,7 @@ var table = [states][inputs]rule{
 		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	disconnected: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -137,6 +181,7 @@ var table = [states][inputs]rule{
 		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 	},
 	reoffering: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -159,6 +204,7 @@ var table = [states][inputs]rule{
 		pathLost: stay(probeLink, armRetry, prepareReoffer),
 	},
 	reanswering: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -178,6 +224,7 @@ var table = [states][inputs]rule{
 		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
 	},
 	reconnecting: {
+		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrAlreadyCalled), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
 		releaseAsked: end(ReasonReleased),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendHangUp), beaten: ignored,
@@ -199,6 +246,7 @@ var table = [states][inputs]rule{
 		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
 	},
 	closed: {
+		joinAsked: refuse(ErrClosed), calledOff: ignored, elsewhereReceived: ignored,
 		callAsked: refuse(ErrClosed), acceptAsked: refuse(ErrClosed), rejectAsked: refuse(ErrClosed), hangUpAsked: refuse(ErrClosed),
 		releaseAsked: refuse(ErrClosed),
 		stopAsked:    ignored, beaten: ignored,

@@ -61,6 +61,7 @@ func TestTableRules(t *testing.T) {
 		}
 		// Whoever waits for us is told, unless it was he who ended it or his timer will.
 		told := has(sendHangUp) || has(sendReject) || s == idle || s == ringing && in == answerDue ||
+			s == invited && in == answerDue || in == elsewhereReceived ||
 			in == hangUpReceived || in == rejectReceived || in == releaseAsked // here alone, as asked
 		if r.to == closed && !told {
 			t.Errorf("%s: ends the call and does not tell", cell)
@@ -81,14 +82,18 @@ func TestTableRules(t *testing.T) {
 			t.Errorf("%s: binds a device", cell)
 		}
 		// A call that is not ringing any more must not be dialed on.
-		if s != idle && s != dialing && (has(sendCall) || has(armDial)) {
+		if s != idle && s != dialing && in != joinAsked && (has(sendCall) || has(armDial)) {
 			t.Errorf("%s: dials", cell)
 		}
 		// Whoever waits for something has a timer, or hears of it.
 		switch r.to {
 		case dialing:
-			if !has(armDial) || !has(armAnswer) {
+			if !has(armDial) || !has(armAnswer) && !has(armWatch) {
 				t.Errorf("%s: dials without timers", cell)
+			}
+		case expecting:
+			if !has(armWatch) {
+				t.Errorf("%s: waits without a timer", cell)
 			}
 		case disconnected:
 			if !(has(armGiveUp) && has(armGrace)) && !has(armParting) {
@@ -114,7 +119,7 @@ func TestTableRules(t *testing.T) {
 	}
 }
 
-// TestTableReaches checks that every state can be reached from the two beginnings, and
+// TestTableReaches checks that every state can be reached from the three beginnings, and
 // that the end can be reached from every state.
 func TestTableReaches(t *testing.T) {
 	from := map[state][]state{}
@@ -135,7 +140,7 @@ func TestTableReaches(t *testing.T) {
 		}
 		return seen
 	}
-	all := reach(idle, ringing)
+	all := reach(idle, ringing, invited)
 	for s := idle; s < states; s++ {
 		if !all[s] {
 			t.Errorf("%s cannot be reached", s)
@@ -149,7 +154,7 @@ func TestTableReaches(t *testing.T) {
 // diagram draws the table. Inputs that do the same between two states share an arrow.
 func diagram() string {
 	var b strings.Builder
-	b.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> Idle: NewSession\n    [*] --> Ringing: call of an unknown session\n")
+	b.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> Idle: NewSession\n    [*] --> Ringing: call of an unknown session\n    [*] --> Invited: the same, of those who were called with us\n")
 	for s := idle; s < states; s++ {
 		type arrow struct {
 			to state

@@ -41,8 +41,8 @@ type loop struct {
 	broken   chan error    // the channel, for good
 	over     chan struct{} // closed when run returns
 
-	sessions []*Session       // live
-	peers    map[string]*peer // by id on the wire
+	sessions []*Session // live
+	peers    map[peerKey]*peer
 	ended    ended
 	pending  []Event
 	lost     bool       // the link, or a signal since it came up
@@ -124,7 +124,7 @@ func newLoop(c *Client) *loop {
 		reports:  make(chan report),
 		broken:   make(chan error, 1),
 		over:     make(chan struct{}),
-		peers:    map[string]*peer{},
+		peers:    map[peerKey]*peer{},
 		ended:    ended{keep: 2 * c.cfg.Timers.Answer},
 	}
 }
@@ -246,15 +246,17 @@ func (l *loop) request(ctx context.Context, r request) error {
 		return ErrClosed
 	case !s.incoming && (in == acceptAsked || in == rejectAsked):
 		return ErrNotIncoming
+	case s.State() != StateRinging && (in == acceptAsked || in == rejectAsked):
+		return ErrAlreadyAccepted
 	}
 	if in == hangUpAsked {
 		l.leave(s, ReasonHungUp)
 	}
 	for _, p := range s.peers {
 		if p.state == closed {
-			continue // a member of the ring group that is out already
+			continue // a member of the group that is out already
 		}
-		if err := l.step(ctx, p, in, cause{info: r.info}); err != nil {
+		if err := l.step(ctx, p, l.inputFor(p, in), cause{info: r.info}); err != nil {
 			return err
 		}
 	}
@@ -308,6 +310,9 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 		p.reason = r.reason
 		if p.reason == ReasonLost && !p.met {
 			p.reason = ReasonNotConnected // nothing that was there was lost
+		}
+		if r.to == closed {
+			p.session.parting.note(from, p.reason)
 		}
 		attrs := []any{keyCall, p.wire, keyPeer, int64(p.user), keyFrom, from.String(), keyState, p.state.String(), keyCause, in.String()}
 		if c.err != nil {

@@ -72,7 +72,7 @@ func TestOutboxFull(t *testing.T) {
 
 // TestStuckWorker: a worker that takes no more jobs ends its call, and the loop goes on.
 func TestStuckWorker(t *testing.T) {
-	l := &loop{Client: &Client{log: slog.New(slog.DiscardHandler)}, peers: map[string]*peer{}}
+	l := &loop{Client: &Client{log: slog.New(slog.DiscardHandler)}, peers: map[peerKey]*peer{}}
 	p := &peer{session: new(Session), state: connecting, conn: &conn{jobs: make(chan job), close: func() {}}}
 	l.give(p, job{kind: takeCandidates})
 	if len(l.todo) != 1 || l.todo[0].input != mediaFailed || l.todo[0].peer != p {
@@ -83,24 +83,24 @@ func TestStuckWorker(t *testing.T) {
 func TestEnded(t *testing.T) {
 	e := ended{keep: time.Minute}
 	now := time.Unix(1e9, 0)
-	e.add(endedCall{id: "a", answer: signaling.Reject, at: now})
-	e.add(endedCall{id: "A", at: now.Add(time.Second)})
-	if c, known := e.lookup("a", now.Add(time.Minute)); !known || c.answer != signaling.Reject {
+	e.add(endedCall{peerKey: peerKey{wire: "a"}, answer: signaling.Reject, at: now})
+	e.add(endedCall{peerKey: peerKey{wire: "A"}, at: now.Add(time.Second)})
+	if c, known := e.lookup(peerKey{wire: "a"}, now.Add(time.Minute)); !known || c.answer != signaling.Reject {
 		t.Errorf("a after a minute: %+v, %t", c, known)
 	}
-	if _, known := e.lookup("a", now.Add(time.Minute+1)); known {
+	if _, known := e.lookup(peerKey{wire: "a"}, now.Add(time.Minute+1)); known {
 		t.Error("a is still known after more than a minute")
 	}
-	if _, known := e.lookup("A", now.Add(time.Minute+1)); !known {
+	if _, known := e.lookup(peerKey{wire: "A"}, now.Add(time.Minute+1)); !known {
 		t.Error("A is forgotten: ids are compared exactly")
 	}
 	for i := range 10 * endedSize {
-		e.add(endedCall{id: fmt.Sprint(i), at: now.Add(2 * time.Second)})
+		e.add(endedCall{peerKey: peerKey{wire: fmt.Sprint(i)}, at: now.Add(2 * time.Second)})
 	}
 	if len(e.calls) != endedSize {
 		t.Errorf("%d remembered, want %d", len(e.calls), endedSize)
 	}
-	if _, known := e.lookup(fmt.Sprint(10*endedSize-1), now.Add(2*time.Second)); !known {
+	if _, known := e.lookup(peerKey{wire: fmt.Sprint(10*endedSize - 1)}, now.Add(2*time.Second)); !known {
 		t.Error("the last one is forgotten")
 	}
 }

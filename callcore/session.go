@@ -15,10 +15,11 @@ import (
 
 // Invite says who is called and with what.
 type Invite struct {
-	// Users are called at the same time, each one in a session of his own on the wire;
-	// the first to accept is in the call.
+	// Users are called at the same time.
 	Users    []signaling.UserID
 	CallType signaling.CallType
+	// Mode says what comes of it when several are called.
+	Mode Mode
 }
 
 // Session is one call, outgoing or incoming. Its methods may be called from any goroutine
@@ -29,12 +30,15 @@ type Session struct {
 	id       string
 	incoming bool
 	callType signaling.CallType
-	// peers are those we call, or the one who calls us. The slice does not change; what
+	mode     Mode
+	// peers are those we call, or those in an incoming session: the initiator, and in a
+	// conference the others whom he called. The slice does not change; what
 	// it points to is the loop's, except for what is said to be atomic.
 	peers []*peer
 	state atomic.Uint32 // SessionState; written by the loop
 
-	reason atomic.Uint32 // Reason; written by the loop
+	reason  atomic.Uint32 // Reason; written by the loop
+	parting parting       // the loop's
 
 	muted [2]atomic.Bool // by Track
 }
@@ -54,16 +58,14 @@ func (c *Client) NewSession(inv Invite) (*Session, error) {
 	if err := c.check(inv); err != nil {
 		return nil, &OpError{Op: "new session", Err: err}
 	}
-	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType}
+	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType, mode: inv.Mode}
 	s.state.Store(uint32(StateNew))
 	for _, u := range inv.Users {
-		p := &peer{session: s, user: u, wire: s.id, initiator: c.cfg.Channel.Self(), opponents: []signaling.UserID{u}, state: idle}
-		p.traffic.begin = time.Now()
-		p.shown.Store(uint32(PeerNew))
-		if len(inv.Users) > 1 {
-			p.wire = uuid.NewString()
+		wire, opponents := s.id, slices.Clone(inv.Users)
+		if inv.Mode == RingGroup && len(inv.Users) > 1 {
+			wire, opponents = uuid.NewString(), []signaling.UserID{u}
 		}
-		s.peers = append(s.peers, p)
+		s.add(u, wire, c.cfg.Channel.Self(), opponents, idle)
 	}
 	return s, nil
 }
@@ -72,7 +74,11 @@ func (c *Client) check(inv Invite) error {
 	switch {
 	case len(inv.Users) == 0:
 		return ErrNoUsers
-	case len(inv.Users) > c.cfg.MaxRing:
+	case inv.Mode != RingGroup && inv.Mode != Conference:
+		return fmt.Errorf("%w: %d", ErrBadMode, inv.Mode)
+	case inv.Mode == Conference && len(inv.Users) > c.cfg.MaxOpponents:
+		return fmt.Errorf("%w: %d, at most %d", ErrTooManyOpponents, len(inv.Users), c.cfg.MaxOpponents)
+	case inv.Mode == RingGroup && len(inv.Users) > c.cfg.MaxRing:
 		return fmt.Errorf("%w: %d, at most %d", ErrTooManyUsers, len(inv.Users), c.cfg.MaxRing)
 	case inv.CallType != signaling.Video && inv.CallType != signaling.Audio:
 		return fmt.Errorf("%w: %d", ErrBadCallType, inv.CallType)
@@ -90,8 +96,8 @@ func (c *Client) check(inv Invite) error {
 	return nil
 }
 
-// ID returns the session's id. With one user it is the id on the wire; a ring group has
-// one of its own, and one on the wire for each user.
+// ID returns the session's id. It is the id on the wire, except for a ring group of several,
+// which has one of its own, and one on the wire for each user.
 func (s *Session) ID() string { return s.id }
 
 // Initiator returns who started the session.
@@ -103,7 +109,11 @@ func (s *Session) Incoming() bool { return s.incoming }
 // CallType returns the media the session was started with.
 func (s *Session) CallType() signaling.CallType { return s.callType }
 
-// Users returns those we call, or the one who calls us.
+// Mode returns what the session is. An incoming one is a Conference if there are others in it.
+func (s *Session) Mode() Mode { return s.mode }
+
+// Users returns those we call; or the initiator of an incoming session, and then the others
+// of the conference. It does not change when they leave.
 func (s *Session) Users() []signaling.UserID {
 	users := make([]signaling.UserID, len(s.peers))
 	for i, p := range s.peers {
@@ -134,12 +144,13 @@ func (s *Session) Call(ctx context.Context, info map[string]string) error {
 	return s.ask(ctx, opCall, info)
 }
 
-// Accept answers an incoming call.
+// Accept answers an incoming call. In a conference it also calls the others, or has their
+// calls accepted; which of two members calls the other is fixed (see Conference).
 func (s *Session) Accept(ctx context.Context, info map[string]string) error {
 	return s.ask(ctx, opAccept, info)
 }
 
-// Reject declines an incoming call that was not accepted.
+// Reject declines an incoming call that was not accepted. All users of the session are told.
 func (s *Session) Reject(ctx context.Context, info map[string]string) error {
 	return s.ask(ctx, opReject, info)
 }
@@ -184,7 +195,7 @@ func (s *Session) Stats() []Stats {
 	return all
 }
 
-// peer is the call with one user: a session of its own on the wire.
+// peer is the call with one user. In a ring group it is a session of its own on the wire.
 type peer struct {
 	session   *Session
 	user      signaling.UserID

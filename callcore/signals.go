@@ -49,8 +49,8 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 
 // signal finds the peer a signal belongs to, or deals with one that belongs to none.
 func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
-	p := l.peers[s.Session]
-	if p != nil && p.user == s.Peer && p.device == s.Device {
+	p := l.peers[keyOf(s)]
+	if p != nil && p.device == s.Device {
 		p.gone = false
 	}
 	switch {
@@ -58,12 +58,12 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 		l.invalid(nil, s, ErrOwnID)
 	case p == nil:
 		l.stray(s)
-	case p.user != s.Peer:
-		l.invalid(p, s, ErrNotParticipant)
 	case s.Kind == signaling.Update && s.Reconnect != nil:
 		l.reconnect(ctx, p, s)
 	case s.Kind == signaling.Update:
-		l.updated(p, s)
+		if !l.elsewhere(ctx, p, s) {
+			l.updated(p, s)
+		}
 	case p.bound && p.device != s.Device && !p.rebinds(s):
 		if s.Kind == signaling.Accept {
 			// It would wait for a connection that never comes.
@@ -111,7 +111,11 @@ func checkSignal(p *peer, s *signaling.Signal) error {
 
 // stray deals with a signal for no live session.
 func (l *loop) stray(s *signaling.Signal) {
-	was, known := l.ended.lookup(s.Session, time.Now())
+	if n := l.sessionOf(s); n != nil && !n.has(s.Peer) {
+		l.invalidIn(n, s, ErrNotParticipant)
+		return
+	}
+	was, known := l.ended.lookup(keyOf(s), time.Now())
 	reason := ErrUnknownSession
 	if known {
 		reason = ErrEnded
@@ -145,8 +149,8 @@ func (l *loop) called(s *signaling.Signal) {
 	case s.Session == "":
 		l.invalid(nil, s, fmt.Errorf("%w: no session id", ErrMalformed))
 		return
-	case s.Initiator != s.Peer:
-		l.invalid(nil, s, fmt.Errorf("%w: the sender is not the initiator, %d", ErrUnknownSession, s.Initiator))
+	case s.Initiator != s.Peer && !l.invitedWith(s):
+		l.invalid(nil, s, fmt.Errorf("%w: the sender is not the initiator, %d, nor called by him as we are", ErrUnknownSession, s.Initiator))
 		return
 	case s.CallType != signaling.Video && s.CallType != signaling.Audio:
 		l.invalid(nil, s, fmt.Errorf("%w: call type %d", ErrMalformed, s.CallType))
@@ -156,24 +160,18 @@ func (l *loop) called(s *signaling.Signal) {
 		l.invalid(nil, s, err)
 		return
 	}
-	if len(l.sessions) > 0 {
-		l.reply(s, signaling.Reject)
-		l.ended.add(endedCall{id: s.Session, answer: signaling.Reject, at: time.Now()})
-		l.invalid(nil, s, ErrBusy)
+	others := l.others(s)
+	switch {
+	case len(others) > l.cfg.MaxOpponents:
+		l.refuse(s, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyOpponents, len(others), l.cfg.MaxOpponents))
+		return
+	case len(l.sessions) > 0:
+		l.refuse(s, others, ErrBusy)
 		return
 	}
-	n := &Session{client: l.Client, id: s.Session, incoming: true, callType: s.CallType}
-	p := &peer{
-		session: n, user: s.Peer, wire: s.Session, initiator: s.Initiator, opponents: s.Opponents,
-		state: ringing, bound: true, device: s.Device, offer: s.SDP,
-		ring: time.Now().Add(l.cfg.Timers.Answer),
-	}
-	p.traffic.begin = time.Now()
-	p.shown.Store(uint32(PeerPending))
-	n.peers = []*peer{p}
+	n, p := l.newIncoming(s, others)
 	n.state.Store(uint32(StateRinging))
 	l.sessions = append(l.sessions, n)
-	l.peers[p.wire] = p
 	l.log.Info("call received", keyCall, p.wire, keyPeer, int64(p.user), keyDev, p.device, keyState, p.state.String())
 	l.emit(Incoming{l.head(p, p.device), n.callType, p.opponents, s.Info})
 }
@@ -187,7 +185,7 @@ func (l *loop) updated(p *peer, s *signaling.Signal) {
 // notLive says why a signal from this device is not from a live call; empty: it is.
 func (l *loop) notLive(p *peer, device string) string {
 	switch {
-	case p.state == dialing || p.state == ringing || p.state == answering:
+	case p.state == dialing || p.state == ringing || p.state == answering || p.state == invited || p.state == expecting:
 		return "the call was not answered"
 	case p.device != device:
 		return "it is from another device than the one in the call"
@@ -297,7 +295,7 @@ func (l *loop) sendFailed(f sendFailure) {
 // sendAgain sends what a lost link has kept, unless it is so old that nobody waits for it.
 func (l *loop) sendAgain() {
 	for _, o := range l.unsent {
-		if _, known := l.ended.lookup(o.signal.Session, time.Now()); known {
+		if _, known := l.ended.lookup(keyOf(o.signal), time.Now()); known {
 			o.signal.ID = ""
 			l.post(o)
 		}

@@ -10,6 +10,7 @@ type PeerState uint8
 const (
 	PeerUnknown      PeerState = iota // the user is not in the session
 	PeerNew                           // not called yet
+	PeerWaiting                       // a member of the same conference, who is expected to call or to be called
 	PeerPending                       // one has called the other, who has not answered
 	PeerConnecting                    // answered; descriptions are exchanged
 	PeerChecking                      // ICE tries the candidates of both
@@ -26,7 +27,7 @@ const (
 )
 
 var peerStateNames = [...]string{
-	PeerUnknown: "unknown", PeerNew: "new", PeerPending: "pending", PeerConnecting: "connecting", PeerChecking: "checking",
+	PeerUnknown: "unknown", PeerNew: "new", PeerWaiting: "waiting", PeerPending: "pending", PeerConnecting: "connecting", PeerChecking: "checking",
 	PeerConnected: "connected", PeerCompleted: "completed", PeerDisconnected: "disconnected", PeerTimedOut: "timed out",
 	PeerClosed: "closed", PeerNotAnswered: "not answered", PeerRejected: "rejected", PeerHungUp: "hung up",
 	PeerFailed: "failed", PeerError: "error",
@@ -69,6 +70,8 @@ func peerState(s state, why Reason, ice progress) PeerState {
 	switch s {
 	case idle:
 		return PeerNew
+	case invited, expecting:
+		return PeerWaiting
 	case dialing, ringing:
 		return PeerPending
 	case connecting:
@@ -122,9 +125,12 @@ func sessionState(s *Session) SessionState {
 			is = StateNew
 		case dialing:
 			is = StateCalling
-		case ringing:
+			if s.incoming {
+				is = StateConnecting // the call was answered; this member was not rung by us
+			}
+		case ringing, invited:
 			is = StateRinging
-		case answering, connecting, disconnected, reoffering, reanswering, reconnecting:
+		case expecting, answering, connecting, disconnected, reoffering, reanswering, reconnecting:
 			is = StateConnecting
 		case connected:
 			is = StateConnected
@@ -136,9 +142,12 @@ func sessionState(s *Session) SessionState {
 	return best
 }
 
-// closeReason is the winner's; without one, that of a peer that did not answer, before
+// closeReason is, of a ring group, the winner's; without one, that of a peer that did not answer, before
 // that of one that declined or that we released.
 func closeReason(s *Session) Reason {
+	if s.mode == Conference {
+		return s.parting.reason
+	}
 	why := ReasonBeaten
 	for _, p := range s.peers {
 		switch {

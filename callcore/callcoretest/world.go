@@ -180,10 +180,16 @@ func (p *Phone) Stop() {
 	}
 }
 
-// Call calls users and returns the session.
+// Call calls users, as a ring group if they are several, and returns the session.
 func (p *Phone) Call(t signaling.CallType, users ...signaling.UserID) *callcore.Session {
 	p.tb.Helper()
-	s, err := p.NewSession(callcore.Invite{Users: users, CallType: t})
+	return p.Invite(callcore.Invite{Users: users, CallType: t})
+}
+
+// Invite makes a session, calls its users and returns it.
+func (p *Phone) Invite(inv callcore.Invite) *callcore.Session {
+	p.tb.Helper()
+	s, err := p.NewSession(inv)
 	if err != nil {
 		p.tb.Fatal(err)
 	}

@@ -137,6 +137,7 @@ type AndroidPeer uint8
 const (
 	AndroidUnknown AndroidPeer = iota
 	AndroidNew
+	AndroidWait
 	AndroidPending
 	AndroidConnecting
 	AndroidChecking
@@ -154,7 +155,7 @@ const (
 // String returns the SDK's name, such as "QB_RTC_CONNECTION_HANG_UP".
 func (p AndroidPeer) String() string {
 	return name(p, map[AndroidPeer]string{
-		AndroidUnknown: "QB_RTC_CONNECTION_UNKNOWN", AndroidNew: "QB_RTC_CONNECTION_NEW", AndroidPending: "QB_RTC_CONNECTION_PENDING",
+		AndroidUnknown: "QB_RTC_CONNECTION_UNKNOWN", AndroidNew: "QB_RTC_CONNECTION_NEW", AndroidWait: "QB_RTC_CONNECTION_WAIT", AndroidPending: "QB_RTC_CONNECTION_PENDING",
 		AndroidConnecting: "QB_RTC_CONNECTION_CONNECTING", AndroidChecking: "QB_RTC_CONNECTION_CHECKING",
 		AndroidConnected: "QB_RTC_CONNECTION_CONNECTED", AndroidDisconnected: "QB_RTC_CONNECTION_DISCONNECTED",
 		AndroidDisconnectTimeout: "QB_RTC_CONNECTION_DISCONNECT_TIMEOUT", AndroidClosed: "QB_RTC_CONNECTION_CLOSED",
@@ -165,7 +166,7 @@ func (p AndroidPeer) String() string {
 
 // androidPeers has one for every callcore.PeerState.
 var androidPeers = map[callcore.PeerState]AndroidPeer{
-	callcore.PeerUnknown: AndroidUnknown, callcore.PeerNew: AndroidNew, callcore.PeerPending: AndroidPending,
+	callcore.PeerUnknown: AndroidUnknown, callcore.PeerNew: AndroidNew, callcore.PeerWaiting: AndroidWait, callcore.PeerPending: AndroidPending,
 	callcore.PeerConnecting: AndroidConnecting, callcore.PeerChecking: AndroidChecking,
 	callcore.PeerConnected: AndroidConnected, callcore.PeerCompleted: AndroidConnected,
 	callcore.PeerDisconnected: AndroidDisconnected, callcore.PeerTimedOut: AndroidDisconnectTimeout,

@@ -112,6 +112,7 @@ func TestPeers(t *testing.T) {
 	}{
 		callcore.PeerUnknown:      {sdk.JSConnectionUndefined, sdk.AndroidUnknown},
 		callcore.PeerNew:          {sdk.JSConnectionUndefined, sdk.AndroidNew},
+		callcore.PeerWaiting:      {sdk.JSConnectionUndefined, sdk.AndroidWait},
 		callcore.PeerPending:      {sdk.JSConnectionUndefined, sdk.AndroidPending},
 		callcore.PeerConnecting:   {sdk.JSConnectionConnecting, sdk.AndroidConnecting},
 		callcore.PeerChecking:     {sdk.JSConnectionConnecting, sdk.AndroidChecking},
