@@ -40,7 +40,8 @@ type Session struct {
 	reason  atomic.Uint32 // Reason; written by the loop
 	parting parting       // the loop's
 
-	muted [2]atomic.Bool // by Track
+	muted   [2]atomic.Bool // by Track
+	sources sources
 }
 
 // Track is one of the two things we send.
@@ -180,10 +181,6 @@ func (s *Session) ask(ctx context.Context, o op, info map[string]string, users .
 	}
 	return err
 }
-
-// Mute stops or resumes a track of ours, for all peers; nothing is signaled. The peer of a
-// muted AudioTrack gets silence, that of a muted VideoTrack keeps the last picture.
-func (s *Session) Mute(t Track, muted bool) { s.muted[t].Store(muted) }
 
 // Stats returns what was sent and received so far, by user. Rates are those since it was
 // called before; StatsReport has its own.

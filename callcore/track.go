@@ -36,18 +36,25 @@ type track struct {
 	video     bool
 	id, group string
 	codecs    []capture.Codec // of this kind, best first
-	open      func(capture.Codec) (capture.Feed, error)
+	media     Source
+	sources   *sources
 	muted     *atomic.Bool
 	traffic   *trackTraffic
 
 	chosen chan struct{} // closed when bound is known
 	mu     sync.Mutex
-	feed   capture.Feed
+	feed   capture.Feed // nil: none, or broken says why
+	broken error
+	feeds  int           // counts those that feed was
+	limit  int           // bits a second that the peer takes; zero: any
 	bound  capture.Codec // negotiated; empty: none
 	ssrc   uint32        // of what is sent
 	writer webrtc.TrackLocalWriter
 
+	reads capture.Codec // of feed; guarded by the lock of sources
+
 	// What follows is the goroutine's of run.
+	reading   int // the feed that is read, by number
 	header    rtp.Header
 	payloader rtp.Payloader // nil: a packet is a payload
 	clock     mediaClock
@@ -62,7 +69,7 @@ func (w *conn) newTracks() []*track {
 	for kind, video := range []bool{false, true} {
 		t := &track{
 			video: video, id: uuid.NewString(), group: group,
-			open: w.cfg.Media.Open, muted: &w.peer.session.muted[kind], chosen: make(chan struct{}),
+			media: w.cfg.Media, sources: &w.peer.session.sources, muted: &w.peer.session.muted[kind], chosen: make(chan struct{}),
 		}
 		for _, c := range w.engine.codecs {
 			if c.IsVideo() == video {
@@ -120,14 +127,13 @@ func (t *track) Unbind(webrtc.TrackLocalContext) error { return nil }
 // begins to send when up ends. The codec is the one the error is about.
 func (t *track) run(ctx, up context.Context) (codec capture.Codec, err error) {
 	codec = t.codecs[0]
-	feed, err := t.take(codec)
-	if err != nil {
+	if err := t.sources.take(t, codec); err != nil {
 		return codec, err
 	}
-	defer func() { feed.Close() }()
+	defer t.sources.leave(t)
 	var held []*capture.Packet
 	defer func() { drop(held) }()
-	if held, err = hold(up, t.chosen, feed, held); err != nil && up.Err() == nil {
+	if held, err = hold(up, t.chosen, t.next, held); err != nil && up.Err() == nil {
 		return codec, err
 	}
 	t.mu.Lock()
@@ -141,14 +147,11 @@ func (t *track) run(ctx, up context.Context) (codec capture.Codec, err error) {
 	case bound != codec:
 		drop(held)
 		held, codec = nil, bound
-		feed.Close()
-		next, err := t.take(codec)
-		if err != nil {
+		if err := t.sources.take(t, codec); err != nil {
 			return codec, err
 		}
-		feed = next
 	}
-	if held, err = hold(up, nil, feed, held); up.Err() == nil {
+	if held, err = hold(up, nil, t.next, held); up.Err() == nil {
 		return codec, err
 	}
 	t.begin(codec)
@@ -159,19 +162,7 @@ func (t *track) run(ctx, up context.Context) (codec capture.Codec, err error) {
 	}
 	drop(held)
 	held = nil
-	return codec, t.send(ctx, codec, feed)
-}
-
-// take opens a feed and makes it the one that demands go to.
-func (t *track) take(c capture.Codec) (capture.Feed, error) {
-	feed, err := t.open(c)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", c, err)
-	}
-	t.mu.Lock()
-	t.feed = feed
-	t.mu.Unlock()
-	return feed, nil
+	return codec, t.send(ctx, codec)
 }
 
 // demandKey asks for a key frame. It may be called from any goroutine.
@@ -187,14 +178,14 @@ func (t *track) demandKey() {
 // hold reads a feed until up ends, which is an error, or the codec is chosen. Of what it
 // reads it keeps what the peer could begin with: the last key frame and what followed, as
 // long as that is only a little.
-func hold(up context.Context, chosen <-chan struct{}, feed capture.Feed, held []*capture.Packet) ([]*capture.Packet, error) {
+func hold(up context.Context, chosen <-chan struct{}, next func(context.Context) (*capture.Packet, error), held []*capture.Packet) ([]*capture.Packet, error) {
 	for {
 		select {
 		case <-chosen:
 			return held, nil
 		default:
 		}
-		p, err := feed.Next(up)
+		p, err := next(up)
 		switch {
 		case err != nil:
 			return held, err
@@ -218,13 +209,13 @@ func drop(packets []*capture.Packet) {
 }
 
 // send packetizes the feed.
-func (t *track) send(ctx context.Context, codec capture.Codec, feed capture.Feed) error {
+func (t *track) send(ctx context.Context, codec capture.Codec) error {
 	if t.wantKey {
 		t.askedKey = true
 		t.demandKey()
 	}
 	for {
-		p, err := feed.Next(ctx)
+		p, err := t.next(ctx)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", codec, err)
 		}
@@ -254,11 +245,7 @@ func (t *track) begin(codec capture.Codec) {
 // write sends one packet of media as RTP. An error says that the connection is closed.
 func (t *track) write(p *capture.Packet) error {
 	data := p.Data
-	if t.muted.Load() {
-		if t.video {
-			t.wantKey = true
-			return nil
-		}
+	if !t.video && t.muted.Load() {
 		data = opusSilence
 	}
 	if t.wantKey && !p.Key {

@@ -270,7 +270,7 @@ func TestHold(t *testing.T) {
 				feed.packets = append(feed.packets, p)
 			}
 			all := slices.Clone(feed.packets)
-			held, err := hold(up, nil, feed, nil)
+			held, err := hold(up, nil, feed.Next, nil)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v", err)
 			}
