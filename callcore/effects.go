@@ -82,6 +82,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.dial, p.ring = time.Time{}, time.Time{}
 	case stopWaiting:
 		p.limit, p.grace, p.lost = time.Time{}, time.Time{}, time.Time{}
+		p.leaving = leaving{}
 		p.met = true
 	case release:
 		l.release(p)

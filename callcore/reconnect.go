@@ -61,7 +61,8 @@ type reconnection struct {
 	reanswer string    // our answer to it, to be repeated; empty: there is none
 	met      bool      // there was a connection, once
 	requests bucket    // of the peer
-	gone     bool      // the bound device: a signal to it came back
+	gone     bool      // the bound device, perhaps: a signal to it came back, or our link was down
+	leaving
 }
 
 // polite tells whether it is the peer's offer that counts.
@@ -141,6 +142,7 @@ func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause)
 		}
 		p.limit = p.lost.Add(min(partedTime, l.cfg.Timers.Disconnect))
 		p.grace = now.Add(farewellTime)
+		l.parted(p)
 	case armRetry:
 		p.grace = now.Add(retryTime)
 		if l.polite(p) {

@@ -38,6 +38,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 		l.sendAgain()
 		for _, s := range l.sessions {
 			for _, p := range s.peers {
+				p.gone = p.gone || p.bound && p.device != ""
 				l.step(ctx, p, linkRestored, cause{})
 			}
 		}
@@ -65,9 +66,12 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 			l.updated(p, s)
 		}
 	case p.bound && p.device != s.Device && !p.rebinds(s):
-		if s.Kind == signaling.Accept {
+		switch s.Kind {
+		case signaling.Accept:
 			// It would wait for a connection that never comes.
 			l.reply(s, signaling.HangUp)
+		case signaling.HangUp:
+			p.leftBy, p.leftAt = s, time.Now()
 		}
 		l.invalid(p, s, ErrOtherDevice)
 	default:
@@ -85,12 +89,6 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 var inputOf = map[signaling.Kind]input{
 	signaling.Call: callReceived, signaling.Accept: acceptReceived, signaling.Reject: rejectReceived,
 	signaling.HangUp: hangUpReceived, signaling.Candidates: candidatesReceived,
-}
-
-// rebinds tells whether a caller that we have not answered has come back with another
-// resource: the JS SDK gets a new one whenever it reconnects.
-func (p *peer) rebinds(s *signaling.Signal) bool {
-	return p.state == ringing && s.Kind == signaling.Call
 }
 
 // checkSignal refuses what the state machine must not see.

@@ -1,0 +1,41 @@
+package callcore
+
+import (
+	"time"
+
+	"intercom/signaling"
+)
+
+// This file follows users whose device got a new resource: the JS SDK gets one whenever it
+// reconnects to the chat server, and tells nobody. A call in which media flow on knows
+// only the resource that accepted. Reconnections follow by rules of their own, in
+// reconnect.go; a request to open is never taken from a device that is not the bound one.
+
+// leaving is what is known of the end of a call, as long as that is not certain.
+type leaving struct {
+	closed bool              // the peer closed the connection
+	leftBy *signaling.Signal // a hangUp from another device of the user
+	leftAt time.Time
+}
+
+// rebinds tells whether a signal from another device of the user is taken for one of the
+// bound device's: a call that we have not answered, repeated; a hangUp, if the bound device
+// may be gone, or has closed the connection, as who hangs up does.
+func (p *peer) rebinds(s *signaling.Signal) bool {
+	switch s.Kind {
+	case signaling.Call:
+		return p.state == ringing
+	case signaling.HangUp:
+		return p.gone || p.state == disconnected && p.closed
+	}
+	return false
+}
+
+// parted takes it that the peer closed the connection. If another device of the user has
+// just hung up, it was the same one.
+func (l *loop) parted(p *peer) {
+	p.closed = true
+	if p.leftBy != nil && time.Since(p.leftAt) <= farewellTime {
+		l.todo = append(l.todo, step{p, hangUpReceived, cause{signal: p.leftBy, info: p.leftBy.Info}})
+	}
+}
