@@ -27,7 +27,6 @@ type house struct {
 
 	front func() (*door, error)
 	side  func() (*door, error) // gives up ringing soon
-	relay func() (*door, error) // has media go through coturn only
 }
 
 // Doors of the house beside the one that the other tests know.
@@ -95,14 +94,7 @@ func startHouse() (*house, error) {
 	at := func(a account, ring, more string) func() (*door, error) {
 		return sync.OnceValues(func() (*door, error) { return startHouseDoor(a, h.chat, ring, more) })
 	}
-	h.front, h.side = at(doorAccount, "20s", ""), at(sideAccount, "2s", "")
-	h.relay = sync.OnceValues(func() (*door, error) {
-		c, err := lab.coturn()
-		if err != nil {
-			return nil, err
-		}
-		return startHouseDoor(relayAccount, h.chat, "20s", fmt.Sprintf(relaySettings, "turn:"+c.address, turnDoor.name, turnDoor.password))
-	})
+	h.front, h.side = at(doorAccount, "20s", ""), at(sideAccount, "4s", "")
 	return h, h.start()
 }
 

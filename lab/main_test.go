@@ -86,6 +86,7 @@ func (s *suite) start() error {
 
 	s.prosody = sync.OnceValues(startProsody)
 	s.coturn = sync.OnceValues(startCoturn)
+	s.times = table{}
 	s.homes = sync.OnceValues(startHouse)
 	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
 	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})

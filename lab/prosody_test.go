@@ -17,6 +17,11 @@ import (
 type prosody struct {
 	chat      string // tcp://host:port
 	websocket string // ws://host:port/path
+
+	config  string // file
+	ports   []int  // of the two
+	starts  int
+	process *process
 }
 
 // The accounts, and the application and domain they are in, are those of the demo.
@@ -87,18 +92,27 @@ func startProsody() (*prosody, error) {
 	if err := errors.Join(err, os.WriteFile(config, []byte(text), 0o600)); err != nil {
 		return nil, err
 	}
-	p, err := startProcess("prosody", exec.Command("prosody", "-F", "--config", config))
-	if err != nil {
-		return nil, err
+	p := &prosody{
+		chat:      fmt.Sprintf("tcp://127.0.0.1:%d", ports[0]),
+		websocket: fmt.Sprintf("ws://127.0.0.1:%d/xmpp-websocket", ports[1]),
+		config:    config,
+		ports:     ports,
 	}
-	host := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-	if err := p.await(30*time.Second, func() error {
-		return errors.Join(answers(host(ports[0])), answers(host(ports[1])))
-	}); err != nil {
-		return nil, err
-	}
-	return &prosody{
-		chat:      "tcp://" + host(ports[0]),
-		websocket: "ws://" + host(ports[1]) + "/xmpp-websocket",
-	}, nil
+	return p, p.start()
 }
+
+// start starts the server, at the same addresses as before.
+func (p *prosody) start() (err error) {
+	p.starts++
+	if p.process, err = startProcess(fmt.Sprintf("prosody-%d", p.starts), exec.Command("prosody", "-F", "--config", p.config)); err != nil {
+		return err
+	}
+	return p.process.await(30*time.Second, func() (err error) {
+		for _, port := range p.ports {
+			err = errors.Join(err, answers(fmt.Sprintf("127.0.0.1:%d", port)))
+		}
+		return err
+	})
+}
+
+func (p *prosody) stop() error { return p.process.stop() }
