@@ -36,6 +36,7 @@ lint: ## gofmt, vet with and without cgo, go.mod tidy
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	@go vet ./...
 	@go vet -tags e2e ./lab/...
+	@go vet -tags soak ./callcore
 	@CGO_ENABLED=0 go build ./...
 	@CGO_ENABLED=0 go vet ./...
 	@go mod tidy -diff
@@ -52,6 +53,9 @@ build-arm64:
 	CGO_CFLAGS='-O2 -I$(SYSROOT)/include' CGO_CXXFLAGS='-O2 -I$(SYSROOT)/include' CGO_LDFLAGS='-L$(SYSROOT)/lib/aarch64-linux-gnu' \
 	go build $(GOFLAGS_BUILD) -o build/intercom-arm64 ./cmd/intercom
 
+soak: ## 300 calls over this machine's own sockets, and what they leave behind
+	@go test -tags soak -count=1 -timeout 300s -v -run '^TestSoak$$' ./callcore
+
 FUZZTIME := 20s
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	@go list ./... | while read -r p; do \
@@ -61,4 +65,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help demo test e2e lint build build-amd64 build-arm64 fuzz clean
+.PHONY: help demo test e2e soak lint build build-amd64 build-arm64 fuzz clean

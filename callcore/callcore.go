@@ -104,6 +104,7 @@ type Client struct {
 	requests chan request
 	network  chan struct{} // a token: it has changed
 	events   chan Event
+	loop     *loop // of Run
 	running  atomic.Bool
 	done     chan struct{} // closed when Run has returned
 }
@@ -121,7 +122,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("callcore: %w", err)
 	}
-	return &Client{
+	c := &Client{
 		cfg:      cfg,
 		log:      cfg.Logger,
 		engine:   e,
@@ -129,7 +130,9 @@ func New(cfg Config) (*Client, error) {
 		network:  make(chan struct{}, 1),
 		events:   make(chan Event, eventsLeft),
 		done:     make(chan struct{}),
-	}, nil
+	}
+	c.loop = newLoop(c)
+	return c, nil
 }
 
 // complete fills in the defaults and checks the rest.
@@ -198,7 +201,7 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	defer close(c.done)
 	ctx, cancel := context.WithCancel(ctx)
-	l := newLoop(c)
+	l := c.loop
 	var wg sync.WaitGroup
 	wg.Go(func() { l.receive(ctx) })
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))

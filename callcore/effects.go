@@ -189,6 +189,8 @@ func (l *loop) release(p *peer) {
 		p.conn = nil
 	}
 	p.dial, p.ring, p.grace, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	// The session is remembered, not what it was made of.
+	p.offer, p.answer, p.reanswer, p.ours, p.theirs = "", "", "", nil, nil
 	if l.peers[p.key()] != p {
 		return // never called: nobody knows of it
 	}

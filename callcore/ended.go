@@ -27,7 +27,7 @@ type endedCall struct {
 func (e *ended) add(c endedCall) {
 	e.expire(c.at)
 	if len(e.calls) >= endedSize {
-		e.calls = e.calls[1:]
+		e.drop(1)
 	}
 	e.calls = append(e.calls, c)
 }
@@ -48,7 +48,15 @@ func (e *ended) lookup(k peerKey, now time.Time) (found endedCall, ok bool) {
 }
 
 func (e *ended) expire(now time.Time) {
-	for len(e.calls) > 0 && now.Sub(e.calls[0].at) > e.keep {
-		e.calls = e.calls[1:]
+	n := 0
+	for n < len(e.calls) && now.Sub(e.calls[n].at) > e.keep {
+		n++
 	}
+	e.drop(n)
+}
+
+// drop forgets the first n, and lets go of their sessions.
+func (e *ended) drop(n int) {
+	clear(e.calls[:n])
+	e.calls = e.calls[n:]
 }

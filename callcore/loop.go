@@ -393,6 +393,7 @@ func (l *loop) untilDue() time.Duration {
 // given up.
 func (l *loop) timersDue(ctx context.Context) {
 	now := time.Now()
+	l.ended.expire(now)
 	for _, s := range slices.Clone(l.sessions) {
 		for _, p := range s.peers {
 			for _, t := range []struct {

@@ -122,7 +122,7 @@ type Phone struct {
 	Device string
 	Link   *memory.Client
 	Media  *Media
-	Net    *vnet.Net
+	Net    *vnet.Net // nil: the host's
 	// Seen is every event that was read so far.
 	Seen []callcore.Event
 
@@ -140,6 +140,9 @@ type Spec struct {
 	ICE    callcore.ICE
 	Net    *vnet.Net // nil: another host of the world's network
 	Logger *slog.Logger
+	// Host gives it the loopback interface of this machine in the place of the virtual
+	// network: real sockets and real time, outside of bubbles.
+	Host bool
 }
 
 // Phone starts a client, which runs until the test ends or Stop.
@@ -151,11 +154,17 @@ func (w *World) Phone(s Spec) *Phone {
 	if len(s.Codecs) == 0 {
 		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
 	}
-	if s.Net == nil {
-		s.Net = w.Net()
-	}
 	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: s.Net, tb: w.tb, ended: make(chan error, 1)}
-	c, err := callcore.New(callcore.Config{Channel: p.Link, Media: p.Media, Net: &host{Net: p.Net, world: w}, ICE: s.ICE, Timers: s.Timers, Logger: s.Logger})
+	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Logger: s.Logger}
+	if s.Host {
+		cfg.ICE.Interfaces = []string{"lo"}
+	} else {
+		if p.Net == nil {
+			p.Net = w.Net()
+		}
+		cfg.Net = &host{Net: p.Net, world: w}
+	}
+	c, err := callcore.New(cfg)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
