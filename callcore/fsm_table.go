@@ -64,7 +64,7 @@ var table = [states][inputs]rule{
 		joinAsked:    move(dialing, prepareOffer, armDial, armWatch),
 		rejectAsked:  end(ReasonRejected, sendReject),
 		hangUpAsked:  end(ReasonHungUp, sendHangUp), stopAsked: end(ReasonStopped, sendReject), beaten: ignored,
-		calledOff: end(ReasonPeerHungUp, sendHangUp), elsewhereReceived: end(ReasonElsewhere),
+		calledOff: end(ReasonHungUp, sendHangUp), elsewhereReceived: end(ReasonElsewhere),
 		callReceived: move(ringing, keepOffer), acceptReceived: invalid,
 		rejectReceived: end(ReasonPeerRejected, tellRejected), hangUpReceived: end(ReasonPeerHungUp, tellHungUp),
 		candidatesReceived: stay(keepCandidates),

@@ -222,6 +222,8 @@ type parting struct {
 func (p *parting) note(from state, why Reason) {
 	weight := 0
 	switch {
+	case from == invited && why == ReasonHungUp:
+		return // called off, for a reason that was noted; or asked for: see loop.leave
 	case why == ReasonHungUp || why == ReasonRejected || why == ReasonStopped || why == ReasonElsewhere:
 		weight = 3
 	case !slices.Contains([]state{idle, dialing, ringing, invited, expecting}, from):

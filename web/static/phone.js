@@ -183,6 +183,12 @@ class Phone {
 
   #onUpdate(session, info) {
     if (session !== this.#call?.session) return;
+    if (info.answeredElsewhere && this.#is(session, "ringing")) {
+      // The SDK would ring on. The door is bound to the phone that answered: it does not mind.
+      this.#finish(session, "info", "Answered on another device.");
+      session.reject({});
+      return;
+    }
     if (info.event === "opened") this.#setReceipt("opened", "The door is open");
     else if (info.event === "refused") this.#setReceipt("refused", said("The door stays shut", info));
   }
