@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh build|demo|test|cross}
 
-build="gcc g++ libc6-dev libvpx-dev"
+build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
@@ -35,6 +35,7 @@ else
 	command -v gcc >/dev/null || missing+=(gcc)
 	command -v g++ >/dev/null || missing+=(g++)
 	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
+	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
 	if [ "$what" = test ]; then
 		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
@@ -75,17 +76,20 @@ if [ "$what" = demo ] || [ "$what" = test ]; then
 	scripts/sdk.sh
 fi
 
-if [ "$what" = cross ] && [ ! -e build/sysroot/arm64/.done ]; then
-	# libvpx for arm64 goes into a folder of its own: the machine keeps one architecture.
-	note "fetching libvpx-dev for arm64 into build/sysroot/arm64"
+foreign="libvpx-dev libturbojpeg0-dev"
+if [ "$what" = cross ] && [ "$(cat build/sysroot/arm64/.done 2>/dev/null)" != "$foreign" ]; then
+	# Libraries for arm64 go into a folder of their own: the machine keeps one architecture.
+	note "fetching for arm64 into build/sysroot/arm64: $foreign"
 	s=$PWD/build/sysroot/arm64
 	rm -rf "$s"
 	mkdir -p "$s/apt/lists/partial" "$s/apt/archives/partial"
 	apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
 		-o Dir::Cache="$s/apt" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none)
-	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put libvpx's headers and libvpx.a for arm64 into build/sysroot/arm64/usr and touch build/sysroot/arm64/.done"
+	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put headers and static libraries for arm64 of $foreign into build/sysroot/arm64/usr, and these names into build/sysroot/arm64/.done"
 	"${apt[@]}" update
-	(cd "$s" && "${apt[@]}" download libvpx-dev:arm64 && dpkg-deb -x libvpx-dev_*_arm64.deb .)
+	for p in $foreign; do
+		(cd "$s" && "${apt[@]}" download "$p:arm64" && dpkg-deb -x "$p"_*_arm64.deb .)
+	done
 	rm -rf "$s/apt" "$s"/*.deb
-	touch "$s/.done"
+	echo "$foreign" >"$s/.done"
 fi
