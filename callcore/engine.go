@@ -62,7 +62,7 @@ func newEngine(cfg Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	logs := pionLogs{cfg.Logger}
+	logs := newPionLogs(cfg.Logger)
 	interceptors, err := newInterceptors(media, logs)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func newEngine(cfg Config) (*engine, error) {
 	}
 	s.SetNet(network)
 	s.SetICEProxyDialer(relayDialer{network, network.turn})
-	s.SetNetworkTypes(cfg.ICE.networkTypes())
+	s.SetNetworkTypes(network.types())
 	s.SetIncludeLoopbackCandidate(true) // a browser on the same machine
 	s.SetICETimeouts(iceSilence, cfg.Timers.Disconnect+iceSpare, iceKeepalive)
 	s.SetICEMaxBindingRequests(iceChecks)

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // ICE is how peers find a path to each other (RFC 8445).
@@ -209,18 +207,8 @@ func parseICEURL(text string) (iceURL, error) {
 	return u, nil
 }
 
-// networkTypes are the kinds of candidates that are gathered and taken: pion has TCP ones
-// too, which no SDK of ours offers.
-func (i ICE) networkTypes() []webrtc.NetworkType {
-	all := map[Family]webrtc.NetworkType{IPv4: webrtc.NetworkTypeUDP4, IPv6: webrtc.NetworkTypeUDP6}
-	var list []webrtc.NetworkType
-	for _, f := range []Family{IPv4, IPv6} {
-		if len(i.Families) == 0 || slices.Contains(i.Families, f) {
-			list = append(list, all[f])
-		}
-	}
-	return list
-}
+// has tells whether a family is used.
+func (i ICE) has(f Family) bool { return len(i.Families) == 0 || slices.Contains(i.Families, f) }
 
 // uses tells whether an interface's addresses are offered.
 func (i ICE) uses(name string) bool {

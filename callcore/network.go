@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
+	"github.com/pion/webrtc/v4"
 )
 
 // network lists the interfaces that the configuration has us use, and loopback ones last:
@@ -74,6 +75,27 @@ func (n network) Interfaces() ([]*transport.Interface, error) {
 	}
 	slices.SortStableFunc(list, func(a, b *transport.Interface) int { return loopback(a) - loopback(b) })
 	return list, nil
+}
+
+// types are the kinds of candidates that are gathered and taken: pion has TCP ones too,
+// which the SDKs do not offer. IPv6 is left out where the kernel has none: pion would give
+// up multicast DNS for it.
+func (n network) types() []webrtc.NetworkType {
+	four, six := n.ice.has(IPv4), n.ice.has(IPv6)
+	if four && six {
+		c, err := n.Net.ListenPacket("udp6", "[::]:0")
+		if six = err == nil; six {
+			c.Close()
+		}
+	}
+	var list []webrtc.NetworkType
+	if four {
+		list = append(list, webrtc.NetworkTypeUDP4)
+	}
+	if six {
+		list = append(list, webrtc.NetworkTypeUDP6)
+	}
+	return list
 }
 
 // ListenPacket is part of transport.Net: pion calls it for the sockets to TURN servers by

@@ -68,12 +68,6 @@ func (s *suite) start() error {
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(s.out, "browser.log"))
-	if err != nil {
-		return err
-	}
-	s.atEnd(log.Close)
-
 	sdk := filepath.Join(s.root, "build", "sdk")
 	if _, err := os.Stat(filepath.Join(sdk, "quickblox.min.js")); err != nil {
 		return fmt.Errorf("%w: run scripts/sdk.sh", err)
@@ -89,12 +83,24 @@ func (s *suite) start() error {
 	s.times = table{}
 	s.homes = sync.OnceValues(startHouse)
 	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
-	s.browser, err = browser.Start(context.Background(), browser.Config{Root: s.root, Log: log})
+	s.browser, err = s.newBrowser("browser", browser.Config{})
+	return err
+}
+
+// newBrowser starts a browser, which the end of the run ends.
+func (s *suite) newBrowser(name string, c browser.Config) (*browser.Browser, error) {
+	log, err := os.Create(filepath.Join(s.out, name+".log"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.atEnd(s.browser.Close)
-	return nil
+	s.atEnd(log.Close)
+	c.Root, c.Log = s.root, log
+	b, err := browser.Start(context.Background(), c)
+	if err != nil {
+		return nil, err
+	}
+	s.atEnd(b.Close)
+	return b, nil
 }
 
 // atEnd has f called when the run ends, before those that were added earlier.

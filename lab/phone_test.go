@@ -18,7 +18,13 @@ import (
 // page and its console are kept.
 func newPage(t *testing.T, name string, c browser.ProbeConfig) *browser.Page {
 	t.Helper()
-	p, err := lab.browser.NewPage(t.Context(), name, browser.ProbeScripts(c)...)
+	return newPageIn(t, lab.browser, name, c)
+}
+
+// newPageIn is newPage in a browser that is not the suite's.
+func newPageIn(t *testing.T, b *browser.Browser, name string, c browser.ProbeConfig) *browser.Page {
+	t.Helper()
+	p, err := b.NewPage(t.Context(), name, browser.ProbeScripts(c)...)
 	if err != nil {
 		t.Fatal(err)
 	}

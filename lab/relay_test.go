@@ -37,7 +37,7 @@ func TestRelay(t *testing.T) {
 			a := d.newResident(t, anna, browser.ProbeConfig{Tone: annaTone})
 			d.press(t)
 			a.answers(t, d.door)
-			noteSetup(t, a.Page, transport+" at both ends")
+			noteFirstFrame(t, a.Page, "TURN, "+transport+" at both ends")
 			checkRelayed(t, a.Page, transport)
 			checkCall(t, a.Page, d.door, annaTone)
 			a.click(t, "#open")
@@ -87,7 +87,7 @@ func relayDoor(t *testing.T, c *coturn, url, via string, env ...string) {
 	}
 	firstFrame(t, a.Page, 0)
 	d.expect(t, soon, control.Connected)
-	noteSetup(t, a.Page, name+" for the door, udp for the phone")
+	noteFirstFrame(t, a.Page, "TURN, "+name+" for the door, udp for the phone")
 	checkRelayed(t, a.Page, "udp")
 	checkCall(t, a.Page, d.door, annaTone)
 	must(t, a.Eval(t.Context(), "(user) => phone.unlock(user)", doorAccount.id, nil))
@@ -113,11 +113,4 @@ func checkRelayed(t *testing.T, p *browser.Page, transport string) {
 	if got := all[0].Remote.Type; got != "relay" {
 		t.Errorf("the door's end of the path: got %s, want relay", got)
 	}
-}
-
-// noteSetup notes how long a page took from accept to the first frame.
-func noteSetup(t *testing.T, p *browser.Page, what string) {
-	t.Helper()
-	accepted := markTime(t, p, soon, "accept", 1)
-	lab.note("TURN, %s: accept to first frame %.1f ms", what, float64(firstFrame(t, p, 0).Sub(accepted).Microseconds())/1000)
 }

@@ -27,7 +27,13 @@ type resident struct {
 // newResident opens the page and waits until its phone is ready.
 func (m *demo) newResident(t *testing.T, who account, c browser.ProbeConfig) *resident {
 	t.Helper()
-	r := &resident{newPage(t, who.login, c), who}
+	return m.newResidentIn(t, lab.browser, who, c)
+}
+
+// newResidentIn is newResident in a browser that is not the suite's.
+func (m *demo) newResidentIn(t *testing.T, b *browser.Browser, who account, c browser.ProbeConfig) *resident {
+	t.Helper()
+	r := &resident{newPageIn(t, b, who.login, c), who}
 	t.Cleanup(func() {
 		for _, e := range r.Errors() {
 			t.Errorf("page %s: %s", who.login, e)

@@ -40,6 +40,8 @@ type World struct {
 	router *vnet.Router
 	hosts  byte
 
+	addresses string // a format
+
 	mu        sync.Mutex // guards what follows, once phones run
 	listeners []*pipeListener
 }
@@ -47,11 +49,22 @@ type World struct {
 // NewWorld makes a network in which packets and signals take a millisecond or so.
 func NewWorld(tb testing.TB) *World {
 	tb.Helper()
-	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", MinDelay: time.Millisecond, LoggerFactory: logging.NewDefaultLoggerFactory()})
+	return newWorld(tb, "10.0.0.0/24", "10.0.0.%d")
+}
+
+// NewWorldIPv6 makes a network of IPv6 only. It has neither relays nor NATs.
+func NewWorldIPv6(tb testing.TB) *World {
+	tb.Helper()
+	return newWorld(tb, "2001:db8::/64", "2001:db8::%d")
+}
+
+func newWorld(tb testing.TB, network, addresses string) *World {
+	tb.Helper()
+	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: network, MinDelay: time.Millisecond, LoggerFactory: logging.NewDefaultLoggerFactory()})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &World{Hub: &memory.Hub{Delay: 5 * time.Millisecond}, tb: tb, router: r}
+	w := &World{Hub: &memory.Hub{Delay: 5 * time.Millisecond}, tb: tb, router: r, addresses: addresses}
 	if err := r.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -67,7 +80,7 @@ func NewWorld(tb testing.TB) *World {
 func (w *World) Net() *vnet.Net {
 	w.tb.Helper()
 	w.hosts++
-	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", 10+w.hosts)}})
+	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf(w.addresses, 10+w.hosts)}})
 	if err != nil {
 		w.tb.Fatal(err)
 	}

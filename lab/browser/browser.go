@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -33,8 +34,7 @@ var driver []byte
 //go:embed probe.js
 var probe string
 
-// flags make Chromium work without a screen, a camera, a microphone or a person, and
-// without any traffic of its own.
+// flags make Chromium work without a screen and without any traffic of its own.
 var flags = []string{
 	"--no-sandbox",
 	"--disable-gpu",
@@ -43,9 +43,14 @@ var flags = []string{
 	"--disable-background-networking",
 	"--disable-component-update",
 	"--disable-sync",
+	"--autoplay-policy=no-user-gesture-required",
+}
+
+// granted give every page a camera and a microphone, without a person who allows it, and
+// let it see the host's addresses, as those do that may use them.
+var granted = []string{
 	"--use-fake-ui-for-media-stream",
 	"--use-fake-device-for-media-stream",
-	"--autoplay-policy=no-user-gesture-required",
 	"--disable-features=WebRtcHideLocalIpsWithMdns",
 }
 
@@ -63,6 +68,11 @@ type Config struct {
 	Root string
 	// Executable is Chromium's; empty means $CHROMIUM, or /usr/bin/chromium.
 	Executable string
+	// Flags are more of Chromium's.
+	Flags []string
+	// Private gives pages neither camera nor microphone, and names under .local in place
+	// of the host's addresses.
+	Private bool
 	// Log takes the driver's diagnostics and what every page writes to its console; nil
 	// discards them. It is written to by one goroutine at a time.
 	Log io.Writer
@@ -144,7 +154,11 @@ func Start(ctx context.Context, c Config) (*Browser, error) {
 		PID     int    `json:"pid"`
 		Version string `json:"version"`
 	}
-	args := map[string]any{"executable": c.Executable, "args": flags}
+	all := append(slices.Clone(flags), c.Flags...)
+	if !c.Private {
+		all = append(all, granted...)
+	}
+	args := map[string]any{"executable": c.Executable, "args": all}
 	if err := b.do(ctx, launchLimit, "launch", args, &launched); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Executable, err), b.Close())
 	}
