@@ -201,7 +201,7 @@ func (w *conn) offer(ctx context.Context) error {
 		}
 		w.awaitHosts(ctx)
 	}
-	w.report(ctx, report{what: becameInput, input: offerReady, sdp: w.pc.LocalDescription().SDP})
+	w.report(ctx, report{what: becameInput, input: offerReady, sdp: w.description()})
 	return nil
 }
 
@@ -211,6 +211,7 @@ func (w *conn) takeAnswer(ctx context.Context, text string) error {
 	if err != nil {
 		return fmt.Errorf("set answer: %w", err)
 	}
+	w.heed(ctx, text)
 	w.addCandidates(ctx, candidates)
 	return nil
 }
@@ -227,6 +228,7 @@ func (w *conn) answer(ctx context.Context, text string) error {
 	}
 	// The answer mirrors the offer: a kind of media that is not in it gets no section.
 	audio, video := kinds(text)
+	video = w.heed(ctx, text) && video
 	if err := w.addTracks(ctx, up, audio, video); err != nil {
 		return err
 	}
@@ -240,7 +242,7 @@ func (w *conn) answer(ctx context.Context, text string) error {
 	}
 	w.addCandidates(ctx, candidates)
 	w.awaitHosts(ctx)
-	w.report(ctx, report{what: becameInput, input: answerReady, sdp: w.pc.LocalDescription().SDP})
+	w.report(ctx, report{what: becameInput, input: answerReady, sdp: w.description()})
 	return nil
 }
 

@@ -15,6 +15,7 @@ var (
 	ErrTooManyOpponents = errors.New("more opponents than a conference may have")
 	ErrBadMode          = errors.New("the mode is neither a ring group nor a conference")
 	ErrBadCallType      = errors.New("the call type is neither video nor audio")
+	ErrBadBandwidth     = errors.New("the bandwidth is between 0 and 1000000 kbit/s")
 	ErrNotCalled        = errors.New("the session was not called yet")
 	ErrAlreadyCalled    = errors.New("the session was called already")
 	ErrAlreadyAccepted  = errors.New("the call was accepted already")
@@ -57,11 +58,16 @@ var (
 	ErrNotParticipant = errors.New("the sender is not in the session")
 	ErrOutOfPlace     = errors.New("it has no place in this state of the call")
 	ErrMalformed      = errors.New("it is malformed")
+	ErrNoCommonCodec  = errors.New("there is no codec that both have")
 	ErrOverflow       = errors.New("too many candidates were waiting")
 	// ErrTooManyRequests: a peer may ask for a new connection five times at once, and then
 	// every three seconds.
 	ErrTooManyRequests = errors.New("too many requests to reconnect")
 )
+
+// ErrVideoRefused is why a MediaFailed says that there are no pictures in a call with who
+// could decode them; with who could not it is ErrNoCommonCodec.
+var ErrVideoRefused = errors.New("the peer takes no pictures")
 
 // ErrEventsUnread is why Run ended when nobody read Events.
 var ErrEventsUnread = errors.New("nobody reads the events")

@@ -125,7 +125,8 @@ type StatsReport struct {
 }
 
 // MediaFailed says that a track of ours cannot be sent to User, or his not be played; the
-// call goes on without it.
+// call goes on without it. Err wraps ErrNoCommonCodec if the two have no codec for pictures
+// in common.
 type MediaFailed struct {
 	Head
 	Codec capture.Codec

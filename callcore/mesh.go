@@ -108,7 +108,7 @@ func (l *loop) invitedWith(call *signaling.Signal) bool {
 
 // newIncoming makes the session of a first call, and returns it with the caller.
 func (l *loop) newIncoming(call *signaling.Signal, others []signaling.UserID) (*Session, *peer) {
-	s := &Session{client: l.Client, id: call.Session, incoming: true, callType: call.CallType}
+	s := &Session{client: l.Client, id: call.Session, incoming: true, callType: call.CallType, bandwidth: bandwidthOf(call.Info)}
 	if len(others) > 1 {
 		s.mode = Conference
 	}

@@ -91,7 +91,10 @@ func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
 	case d.Type == typeAnswer && d.OfferID != p.offerID:
 		return 0, fmt.Errorf("%w: an answer to offer %.40q, which is not our latest", ErrOutOfPlace, d.OfferID)
 	case d.Type == typeAnswer:
-		return reanswerReceived, checkAnswer(d.SDP, p.session.callType)
+		if err := checkAnswer(d.SDP, p.session.callType); err != nil {
+			return 0, err
+		}
+		return reanswerReceived, l.engine.checkCodecs(d.SDP)
 	case d.Type != typeOffer:
 		return 0, fmt.Errorf("%w: a reconnection of type %.20q", ErrMalformed, d.Type)
 	case !l.polite(p):
@@ -99,7 +102,10 @@ func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
 	case d.OfferID == p.theirID && s.Device == p.device:
 		return reofferRepeated, nil
 	default:
-		return reofferReceived, checkOffer(d.SDP)
+		if err := checkOffer(d.SDP); err != nil {
+			return 0, err
+		}
+		return reofferReceived, l.engine.checkCodecs(d.SDP)
 	}
 }
 

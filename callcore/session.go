@@ -20,6 +20,10 @@ type Invite struct {
 	CallType signaling.CallType
 	// Mode says what comes of it when several are called.
 	Mode Mode
+	// Bandwidth is how many kbit/s the pictures may have, in either direction; zero: any. It
+	// goes into the descriptions, and to the users as "bandwidth" in the application data,
+	// which a JS callee obeys.
+	Bandwidth int
 }
 
 // Session is one call, outgoing or incoming. Its methods may be called from any goroutine
@@ -31,6 +35,8 @@ type Session struct {
 	incoming bool
 	callType signaling.CallType
 	mode     Mode
+	// bandwidth is what the pictures may have, in kbit/s; zero: any.
+	bandwidth int
 	// peers are those we call, or those in an incoming session: the initiator, and in a
 	// conference the others whom he called. The slice does not change; what
 	// it points to is the loop's, except for what is said to be atomic.
@@ -59,7 +65,7 @@ func (c *Client) NewSession(inv Invite) (*Session, error) {
 	if err := c.check(inv); err != nil {
 		return nil, &OpError{Op: "new session", Err: err}
 	}
-	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType, mode: inv.Mode}
+	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType, mode: inv.Mode, bandwidth: inv.Bandwidth}
 	s.state.Store(uint32(StateNew))
 	for _, u := range inv.Users {
 		wire, opponents := s.id, slices.Clone(inv.Users)
@@ -83,6 +89,8 @@ func (c *Client) check(inv Invite) error {
 		return fmt.Errorf("%w: %d, at most %d", ErrTooManyUsers, len(inv.Users), c.cfg.MaxRing)
 	case inv.CallType != signaling.Video && inv.CallType != signaling.Audio:
 		return fmt.Errorf("%w: %d", ErrBadCallType, inv.CallType)
+	case inv.Bandwidth < 0 || inv.Bandwidth > maxBandwidth:
+		return fmt.Errorf("%w: %d", ErrBadBandwidth, inv.Bandwidth)
 	}
 	for i, u := range inv.Users {
 		switch {

@@ -98,9 +98,15 @@ func checkSignal(p *peer, s *signaling.Signal) error {
 		if !p.session.incoming {
 			return fmt.Errorf("%w: we are the caller", ErrOutOfPlace)
 		}
-		return checkOffer(s.SDP)
+		if err := checkOffer(s.SDP); err != nil {
+			return err
+		}
+		return p.session.client.engine.checkCodecs(s.SDP)
 	case signaling.Accept:
-		return checkAnswer(s.SDP, p.session.callType)
+		if err := checkAnswer(s.SDP, p.session.callType); err != nil {
+			return err
+		}
+		return p.session.client.engine.checkCodecs(s.SDP)
 	case signaling.Reject, signaling.HangUp, signaling.Candidates:
 		return nil
 	}
@@ -159,7 +165,11 @@ func (l *loop) called(s *signaling.Signal) {
 		return
 	}
 	others := l.others(s)
+	codecs := l.engine.checkCodecs(s.SDP)
 	switch {
+	case codecs != nil:
+		l.refuse(s, others, codecs)
+		return
 	case len(others) > l.cfg.MaxOpponents:
 		l.refuse(s, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyOpponents, len(others), l.cfg.MaxOpponents))
 		return

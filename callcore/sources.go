@@ -149,7 +149,7 @@ func (t *track) install(feed capture.Feed, err error) {
 	if was != nil {
 		was.Close()
 	}
-	if feed != nil && limit > 0 {
+	if feed != nil && limit > 0 { // see setLimit
 		feed.Demand(capture.Demand{BitRate: limit})
 	}
 }

@@ -31,6 +31,7 @@ type Media struct {
 	players int
 	opened  []capture.Codec
 	keys    int
+	rates   []int
 	played  map[signaling.UserID]int
 }
 
@@ -80,6 +81,13 @@ func (m *Media) OpenPlayers() int { return m.count(&m.players) }
 
 // KeyDemands is how often a key frame was demanded.
 func (m *Media) KeyDemands() int { return m.count(&m.keys) }
+
+// BitRates lists the bit rates that were demanded.
+func (m *Media) BitRates() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.rates)
+}
 
 // Opened lists the codecs of all feeds ever opened.
 func (m *Media) Opened() []capture.Codec {
@@ -147,6 +155,11 @@ func (f *feed) Next(ctx context.Context) (*capture.Packet, error) {
 
 // Demand is part of capture.Feed.
 func (f *feed) Demand(d capture.Demand) {
+	if d.BitRate > 0 {
+		f.media.mu.Lock()
+		f.media.rates = append(f.media.rates, d.BitRate)
+		f.media.mu.Unlock()
+	}
 	if !d.KeyFrame {
 		return
 	}
