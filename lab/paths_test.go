@@ -13,8 +13,8 @@ import (
 	"intercom/lab/browser"
 )
 
-// path is the one in use between a page and the door.
-type path struct {
+// mediaPath is the one in use between a page and the door.
+type mediaPath struct {
 	Local, Remote struct {
 		Type     string `json:"candidateType"`
 		Address  string `json:"address"`
@@ -26,9 +26,9 @@ type path struct {
 }
 
 // pathOf asks a page for the path of its one connection.
-func pathOf(t *testing.T, p *browser.Page) path {
+func pathOf(t *testing.T, p *browser.Page) mediaPath {
 	t.Helper()
-	var got path
+	var got mediaPath
 	must(t, p.Eval(t.Context(), `async () => {
 		const c = probe.connections.findLast((c) => c.connectionState === 'connected');
 		const all = await c.getStats();
