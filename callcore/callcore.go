@@ -14,6 +14,10 @@
 // upon. The rest ring on, as nothing in the protocol stops them; they are sent an update, with
 // AnsweredElsewhere, on which their app can act.
 //
+// A program that calls somebody is in examples/call. What the QuickBlox SDKs have a word
+// for is in docs/parity.md with its counterpart here; package sdk has their names for
+// states.
+//
 // All goroutines live inside Client.Run: the owner loop, which alone writes the state of
 // sessions, one reader and one writer of the signaling channel, and for each peer a worker
 // that owns its PeerConnection with the readers of its tracks. The loop's decisions are

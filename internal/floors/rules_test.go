@@ -24,7 +24,7 @@ func houseOf(pkg string) (house, bool) {
 		return house{strings.Join(part[:n], "/"), floor}, true
 	}
 	switch part[0] {
-	case "cmd":
+	case "cmd", "examples":
 		return first(2, 4)
 	case "lab":
 		return first(1, 4)
