@@ -55,6 +55,13 @@ type Config struct {
 	// MaxOpponents is the most users beside the initiator that a conference may have, our own
 	// or one that we are called into; zero: DefaultMaxOpponents.
 	MaxOpponents int
+	// Prepared is how many connections are kept ready, each with its offer and its
+	// candidates, so that a video call goes out the moment it is asked for; zero: none.
+	// The users of the largest ring group need one each, at most MaxRing. Their media are
+	// not opened, nor is anything allocated at a TURN server, before they are used. Their
+	// addresses are those of the moment they were made: who sets this reports changes with
+	// NetworkChanged.
+	Prepared int
 	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
 	// pion says; nil: nothing is logged.
 	Logger *slog.Logger
@@ -177,6 +184,9 @@ func (c *Config) complete() error {
 	}
 	if c.MaxOpponents == 0 {
 		c.MaxOpponents = DefaultMaxOpponents
+	}
+	if c.Prepared < 0 || c.Prepared > c.MaxRing {
+		return fmt.Errorf("configuration: %d prepared connections: it is 0 to %d, the largest ring group", c.Prepared, c.MaxRing)
 	}
 	if c.ICE.Policy == "" {
 		c.ICE.Policy = PolicyAll

@@ -39,12 +39,17 @@ var errWorkerStuck = errors.New("the connection does not take more work")
 // loop. A peer has one conn at a time; reports of an earlier one are recognised by it.
 type conn struct {
 	*Client
-	peer    *peer
+	owner   *peer // the loop's: whose it is; nil: it is a spare one
 	jobs    chan job
 	reports chan<- report
 	close   context.CancelFunc // called by the loop; nothing is reported afterwards
 
+	born   time.Time     // constant
+	wanted chan struct{} // closed by the worker when it is no longer spare
+
 	// What follows is the worker's.
+	peer      *peer  // nil: it has none yet
+	start     func() // begins to send, for the peer
 	pc        *webrtc.PeerConnection
 	transport *webrtc.ICETransport // of pc
 	tracks    []*track
@@ -57,7 +62,7 @@ type conn struct {
 	found     chan struct{} // a token: a candidate was found
 	gathered  chan struct{} // closed: all were
 
-	heard atomic.Int64 // when the last RTP packet came, since peer.traffic.begin; zero: none did
+	heard atomic.Int64 // when the last RTP packet came, since born; zero: none did
 
 	mu      sync.Mutex // guards readers against being added to while they are waited for
 	closing bool
@@ -69,6 +74,7 @@ type job struct {
 	kind       jobKind
 	sdp        string
 	candidates []signaling.Candidate
+	peer       *peer
 }
 
 type jobKind uint8
@@ -79,6 +85,7 @@ const (
 	makeAnswer
 	takeCandidates
 	checkPath // after a change of the network
+	takePeer  // for a spare connection
 )
 
 // report is what a worker tells the loop.
@@ -103,15 +110,17 @@ const (
 	checksBegan
 	allGathered
 	statsTaken
+	spareReady // or has more candidates
 )
 
+// newConn makes a connection with p, or a spare one if p is nil.
 func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFunc) *conn {
 	nudge := time.NewTimer(time.Hour)
 	nudge.Stop()
 	doubt := time.NewTimer(time.Hour)
 	doubt.Stop()
 	return &conn{
-		nudge: nudge, doubt: doubt, Client: c, peer: p, jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
+		nudge: nudge, doubt: doubt, Client: c, owner: p, peer: p, born: time.Now(), wanted: make(chan struct{}), jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
 		found: make(chan struct{}, 1), gathered: make(chan struct{}),
 	}
 }
@@ -124,6 +133,8 @@ func (w *conn) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+		case <-w.spareFound():
+			w.report(ctx, report{what: spareReady, sdp: w.description()})
 		case <-w.nudge.C:
 			w.lookAgain()
 		case <-w.doubt.C:
@@ -139,9 +150,11 @@ func (w *conn) run(ctx context.Context) {
 	w.mu.Unlock()
 	if w.pc != nil {
 		if err := w.pc.GracefulClose(); err != nil {
-			w.log.Debug("connection closed", keyCall, w.peer.wire, keyError, err)
+			w.log.Debug("connection closed", keyCall, w.wire(), keyError, err)
 		}
-		w.peer.traffic.path.CompareAndSwap(w.transport, nil)
+		if w.peer != nil {
+			w.peer.traffic.path.CompareAndSwap(w.transport, nil)
+		}
 	}
 	w.readers.Wait()
 }
@@ -176,6 +189,8 @@ func (w *conn) do(ctx context.Context, j job) error {
 		w.addCandidates(ctx, j.candidates)
 	case checkPath:
 		w.checkPath(ctx)
+	case takePeer:
+		w.takePeer(j.peer)
 	}
 	return nil
 }
@@ -188,7 +203,7 @@ func (w *conn) offer(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := w.addTracks(ctx, up, true, w.peer.session.callType == signaling.Video); err != nil {
+		if err := w.addTracks(ctx, up, true, w.peer == nil || w.peer.session.callType == signaling.Video); err != nil {
 			return err
 		}
 		d, err := w.pc.CreateOffer(nil)
@@ -201,7 +216,11 @@ func (w *conn) offer(ctx context.Context) error {
 		}
 		w.awaitHosts(ctx)
 	}
-	w.report(ctx, report{what: becameInput, input: offerReady, sdp: w.description()})
+	r := report{what: becameInput, input: offerReady, sdp: w.description()}
+	if w.peer == nil {
+		r.what = spareReady
+	}
+	w.report(ctx, r)
 	return nil
 }
 
@@ -284,7 +303,7 @@ func (w *conn) lookAgain() {
 // open makes the PeerConnection. Its callbacks run on pion's goroutines. The context ends
 // when the loop knows that DTLS is up, or with ctx.
 func (w *conn) open(ctx context.Context) (context.Context, error) {
-	pc, err := w.engine.api.NewPeerConnection(w.engine.config)
+	pc, err := w.api(ctx).NewPeerConnection(w.engine.config)
 	if err != nil {
 		return nil, fmt.Errorf("new peer connection: %w", err)
 	}
@@ -292,6 +311,7 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 	up, rise := context.WithCancel(ctx)
 	w.tracks = w.newTracks()
 	w.transport = pc.SCTP().Transport().ICETransport()
+	w.ownTracks()
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) { w.candidateFound(ctx, c) })
 	pc.OnICEConnectionStateChange(func(s webrtc.ICEConnectionState) {
 		switch s {
@@ -369,8 +389,10 @@ func (w *conn) awaitHosts(ctx context.Context) {
 	}
 }
 
-// addTracks adds what we send, sound first, as the SDKs do.
+// addTracks adds what we send, sound first, as the SDKs do. It is sent when there is a
+// peer: until then no device is opened for it.
 func (w *conn) addTracks(ctx, up context.Context, audio, video bool) error {
+	var starts []func()
 	for _, t := range w.tracks {
 		if t.video && !video || !t.video && !audio {
 			continue
@@ -379,12 +401,19 @@ func (w *conn) addTracks(ctx, up context.Context, audio, video bool) error {
 		if err != nil {
 			return fmt.Errorf("add track: %w", err)
 		}
-		w.spawn(func() { t.readRTCP(sender) })
-		w.spawn(func() {
+		starts = append(starts, func() { t.readRTCP(sender) }, func() {
 			if codec, err := t.run(ctx, up); err != nil && !isEnd(err) {
 				w.report(ctx, report{what: trackFailed, codec: codec, err: err})
 			}
 		})
+	}
+	w.start = func() {
+		for _, f := range starts {
+			w.spawn(f)
+		}
+	}
+	if w.peer != nil {
+		w.start()
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		if p.conn == nil {
 			p.info = c.info
 			l.peers[p.key()] = p
+			if l.takeSpare(p) {
+				return
+			}
 			l.connect(ctx, p)
 		}
 		l.give(p, job{kind: makeOffer})

@@ -50,10 +50,12 @@ const dtlsInterval = 200 * time.Millisecond
 
 // engine is what the connections of a client share.
 type engine struct {
-	net    network
-	api    *webrtc.API
-	config webrtc.Configuration
-	codecs []capture.Codec // best first
+	net     network
+	api     *webrtc.API
+	options []func(*webrtc.API) // of api
+	setting webrtc.SettingEngine
+	config  webrtc.Configuration
+	codecs  []capture.Codec // best first
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -87,7 +89,11 @@ func newEngine(cfg Config) (*engine, error) {
 	s.SetHostAcceptanceMinWait(0)
 	s.SetSrflxAcceptanceMinWait(reflexiveWait)
 	s.SetPrflxAcceptanceMinWait(peerReflexiveWait)
-	s.SetRelayAcceptanceMinWait(relayWait)
+	if cfg.ICE.Policy == PolicyRelay {
+		s.SetRelayAcceptanceMinWait(0) // nothing better can turn up
+	} else {
+		s.SetRelayAcceptanceMinWait(relayWait)
+	}
 	s.SetDTLSRetransmissionInterval(dtlsInterval)
 
 	c := webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}
@@ -97,12 +103,8 @@ func newEngine(cfg Config) (*engine, error) {
 	for _, i := range cfg.ICE.Servers {
 		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
 	}
-	return &engine{
-		net:    network,
-		api:    webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(s)),
-		config: c,
-		codecs: codecs,
-	}, nil
+	options := []func(*webrtc.API){webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(s)}
+	return &engine{net: network, api: webrtc.NewAPI(options...), options: options, setting: s, config: c, codecs: codecs}, nil
 }
 
 // offered are the codecs that can be negotiated, with the payload types that browsers use

@@ -47,7 +47,8 @@ type loop struct {
 	pending  []Event
 	lost     bool       // the link, or a signal since it came up
 	unsent   []outgoing // to be tried again when the link is back
-	todo     []step     // what effects brought about
+	reserve  reserve
+	todo     []step // what effects brought about
 
 	workers sync.WaitGroup
 }
@@ -135,6 +136,7 @@ func (l *loop) run(ctx context.Context) (err error) {
 	defer close(l.outbox)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	l.tend(ctx)
 	for err == nil && ctx.Err() == nil {
 		err = l.turn(ctx, timer.C)
 		if len(l.pending) > eventsLimit {
@@ -347,7 +349,11 @@ func (l *loop) emit(e Event) { l.pending = append(l.pending, e) }
 // reported takes what a worker says. A report of a connection that was replaced or closed
 // is late, and about nothing.
 func (l *loop) reported(ctx context.Context, r report) {
-	p := r.conn.peer
+	p := r.conn.owner
+	if p == nil {
+		l.spareReported(r)
+		return
+	}
 	if p.conn != r.conn {
 		return
 	}
@@ -377,6 +383,9 @@ func (l *loop) reported(ctx context.Context, r report) {
 // untilDue is the time until the next timer of any peer; long if there is none.
 func (l *loop) untilDue() time.Duration {
 	d := time.Hour
+	if !l.reserve.due.IsZero() {
+		d = max(0, time.Until(l.reserve.due))
+	}
 	for _, s := range l.sessions {
 		for _, p := range s.peers {
 			for _, t := range []time.Time{p.dial, p.ring, p.grace, p.limit, p.resend} {
@@ -394,6 +403,9 @@ func (l *loop) untilDue() time.Duration {
 func (l *loop) timersDue(ctx context.Context) {
 	now := time.Now()
 	l.ended.expire(now)
+	if due := l.reserve.due; !due.IsZero() && !due.After(now) {
+		l.tend(ctx)
+	}
 	for _, s := range slices.Clone(l.sessions) {
 		for _, p := range s.peers {
 			for _, t := range []struct {

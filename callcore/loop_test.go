@@ -104,3 +104,23 @@ func TestEnded(t *testing.T) {
 		t.Error("the last one is forgotten")
 	}
 }
+
+// TestReserveInRealTime: the first spare connection is due at once, with a clock that goes
+// on while it is looked at.
+func TestReserveInRealTime(t *testing.T) {
+	c, err := New(Config{Channel: alone{}, Media: silent{}, Prepared: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	l.tend(ctx)
+	if got := len(l.reserve.spares); got != 1 {
+		t.Errorf("%d spare connections after the first look, want 1", got)
+	}
+	if got := l.untilDue(); got <= 0 || got > refillInterval {
+		t.Errorf("the next one is due in %v, want %v", got, refillInterval)
+	}
+	cancel()
+	l.workers.Wait()
+}

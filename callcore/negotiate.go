@@ -137,8 +137,11 @@ func (p *peer) callInfo() map[string]string {
 	return info
 }
 
-// description is ours, as the peer gets it.
+// description is ours, as the peer gets it; a spare connection's as it is.
 func (w *conn) description() string {
+	if w.peer == nil {
+		return w.pc.LocalDescription().SDP
+	}
 	return capVideo(w.pc.LocalDescription().SDP, w.peer.session.bandwidth)
 }
 

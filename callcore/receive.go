@@ -54,7 +54,7 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 		at := now.Sub(w.peer.traffic.begin)
 		count.received(end-start, at)
 		quality.take(&header, at, count)
-		w.heard.Store(int64(max(1, at)))
+		w.heard.Store(int64(max(1, now.Sub(w.born))))
 		if first {
 			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
@@ -81,7 +81,7 @@ func (w *conn) quiet() (time.Duration, bool) {
 	if at == 0 {
 		return 0, false
 	}
-	return time.Since(w.peer.traffic.begin) - time.Duration(at), true
+	return time.Since(w.born) - time.Duration(at), true
 }
 
 // codecOf returns our name for a media type; an unknown one keeps its own.

@@ -44,6 +44,7 @@ func (c *Client) NetworkChanged() {
 func (l *loop) networkChanged(ctx context.Context) {
 	l.log.Info("network changed", keyCause, "told by the application")
 	l.probe(ctx)
+	l.renewReserve(ctx)
 	for _, s := range l.sessions {
 		for _, p := range s.peers {
 			if p.conn != nil {

@@ -66,10 +66,10 @@ type track struct {
 func (w *conn) newTracks() []*track {
 	group := uuid.NewString()
 	var tracks []*track
-	for kind, video := range []bool{false, true} {
+	for _, video := range []bool{false, true} {
 		t := &track{
 			video: video, id: uuid.NewString(), group: group,
-			media: w.cfg.Media, sources: &w.peer.session.sources, muted: &w.peer.session.muted[kind], chosen: make(chan struct{}),
+			media: w.cfg.Media, chosen: make(chan struct{}),
 		}
 		for _, c := range w.engine.codecs {
 			if c.IsVideo() == video {
@@ -77,11 +77,25 @@ func (w *conn) newTracks() []*track {
 			}
 		}
 		if len(t.codecs) > 0 {
-			t.traffic = w.peer.traffic.of(t.codecs[0])
 			tracks = append(tracks, t)
 		}
 	}
 	return tracks
+}
+
+// ownTracks makes the tracks those of the peer, if there is one.
+func (w *conn) ownTracks() {
+	if w.peer == nil {
+		return
+	}
+	for _, t := range w.tracks {
+		kind := AudioTrack
+		if t.video {
+			kind = VideoTrack
+		}
+		t.muted, t.sources = &w.peer.session.muted[kind], &w.peer.session.sources
+		t.traffic = w.peer.traffic.of(t.codecs[0])
+	}
 }
 
 // ID, RID, StreamID and Kind are part of webrtc.TrackLocal.

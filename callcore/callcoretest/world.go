@@ -152,7 +152,9 @@ type Spec struct {
 	Timers callcore.Timers
 	ICE    callcore.ICE
 	Net    *vnet.Net // nil: another host of the world's network
-	Logger *slog.Logger
+	// Prepared is how many connections the phone keeps ready.
+	Prepared int
+	Logger   *slog.Logger
 	// Host gives it the loopback interface of this machine in the place of the virtual
 	// network: real sockets and real time, outside of bubbles.
 	Host bool
@@ -168,7 +170,7 @@ func (w *World) Phone(s Spec) *Phone {
 		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
 	}
 	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: s.Net, tb: w.tb, ended: make(chan error, 1)}
-	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Logger: s.Logger}
+	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Prepared: s.Prepared, Logger: s.Logger}
 	if s.Host {
 		cfg.ICE.Interfaces = []string{"lo"}
 	} else {

@@ -177,8 +177,18 @@ func (s *Station) makeParts() error {
 	}
 	s.calls, err = callcore.New(callcore.Config{
 		Channel: s.chat, Media: media{s}, ICE: s.cfg.ICE, Timers: s.cfg.Timers, Net: s.cfg.Net, Logger: s.log,
+		Prepared: s.largestRing(),
 	})
 	return err
+}
+
+// largestRing is how many residents' phones ring at once, at most.
+func (s *Station) largestRing() int {
+	n := 0
+	for _, b := range s.cfg.Door.Buttons {
+		n = max(n, len(b.Residents))
+	}
+	return min(n, callcore.DefaultMaxRing)
 }
 
 // releaseLines gives back what New took; the lock's line is its guard's.
