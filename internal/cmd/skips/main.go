@@ -15,14 +15,15 @@ import (
 
 func main() {
 	list := flag.String("list", "testdata/skips.txt", "the `file` of tests that may be skipped")
+	times := flag.Bool("times", false, "print how long each test took")
 	flag.Parse()
-	if err := run(*list, os.Stdin, os.Stdout); err != nil {
+	if err := run(*list, *times, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "skips:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list string, in io.Reader, out io.Writer) error {
+func run(list string, times bool, in io.Reader, out io.Writer) error {
 	f, err := os.Open(list)
 	if err != nil {
 		return fmt.Errorf("read the list of skips: %w", err)
@@ -33,6 +34,7 @@ func run(list string, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("read the list of skips: %s: %w", list, err)
 	}
 	s := newSummary(allowed, out)
+	s.showTimes = times
 	if err := s.read(in); err != nil {
 		return err
 	}

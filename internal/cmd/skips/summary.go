@@ -25,7 +25,8 @@ type test struct{ pkg, name string }
 func (t test) String() string { return t.pkg + " " + t.name }
 
 // readAllowed reads lines "package test reason"; empty ones and those that start with #
-// are comments. A line without a reason is an error.
+// are comments. A test that ends with * stands for all that begin so. A line without a
+// reason is an error.
 func readAllowed(r io.Reader) (map[test]string, error) {
 	allowed := map[test]string{}
 	lines := bufio.NewScanner(r)
@@ -55,6 +56,9 @@ type summary struct {
 	failed  []string
 	skipped []string
 	refused []string // skipped, and not listed
+	times   []string // of tests, in the order of their ends; shown at the end if showTimes
+
+	showTimes bool
 }
 
 func newSummary(allowed map[test]string, out io.Writer) *summary {
@@ -86,6 +90,19 @@ func (s *summary) read(in io.Reader) error {
 	}
 }
 
+// reason is why a test may be skipped; empty if it may not.
+func (s *summary) reason(t test) string {
+	if r := s.allowed[t]; r != "" {
+		return r
+	}
+	for a, r := range s.allowed {
+		if start, ok := strings.CutSuffix(a.name, "*"); ok && a.pkg == t.pkg && strings.HasPrefix(t.name, start) {
+			return r
+		}
+	}
+	return ""
+}
+
 func (s *summary) add(e event) {
 	t := test{e.Package, e.Test}
 	switch e.Action {
@@ -101,15 +118,18 @@ func (s *summary) add(e event) {
 		if e.Test == "" {
 			s.endPackage(e)
 		} else {
-			s.endTest(e.Action, t)
+			s.endTest(e, t)
 		}
 		delete(s.output, t)
 	}
 }
 
-func (s *summary) endTest(action string, t test) {
+func (s *summary) endTest(e event, t test) {
 	s.tests[t.pkg]++
-	switch action {
+	if !strings.Contains(t.name, "/") {
+		s.times = append(s.times, fmt.Sprintf("%-4s %7.1f s  %v", e.Action, e.Elapsed, t))
+	}
+	switch e.Action {
 	case "pass":
 		s.passed++
 	case "fail":
@@ -117,12 +137,12 @@ func (s *summary) endTest(action string, t test) {
 		s.broken[t.pkg] = true
 		fmt.Fprintf(s.out, "--- FAIL: %v\n%s", t, strings.Join(s.output[t], ""))
 	case "skip":
-		line := t.String() + ": " + s.allowed[t]
-		s.skipped = append(s.skipped, line)
-		if s.allowed[t] == "" {
+		reason := s.reason(t)
+		s.skipped = append(s.skipped, t.String()+": "+reason)
+		if reason == "" {
 			s.refused = append(s.refused, t.String())
-			fmt.Fprintf(s.out, "--- SKIP: %v\n%s", t, strings.Join(s.output[t], ""))
 		}
+		fmt.Fprintf(s.out, "--- SKIP: %v\n%s", t, strings.Join(s.output[t], ""))
 	}
 }
 
@@ -173,14 +193,17 @@ func (s *summary) end() bool {
 			fmt.Fprintf(s.out, "%s:\n    %s\n", title, strings.Join(lines, "\n    "))
 		}
 	}
+	if s.showTimes {
+		fmt.Fprintf(s.out, "%s\n", strings.Join(s.times, "\n"))
+	}
 	list("failed", s.failed)
 	list("skipped", s.skipped)
 	list("skipped without a reason in testdata/skips.txt, which is a failure", s.refused)
-	if s.passed+len(s.failed) == 0 {
+	if s.passed+len(s.failed)+len(s.skipped) == 0 {
 		fmt.Fprintln(s.out, "no test ran, which is a failure")
 	}
 	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, len(s.failed), len(s.skipped))
-	return len(s.failed) == 0 && len(s.refused) == 0 && s.passed > 0
+	return len(s.failed) == 0 && len(s.refused) == 0 && s.passed+len(s.skipped) > 0
 }
 
 // noise says whether a line is what go test writes around what tests write.

@@ -63,6 +63,20 @@ func TestSummary(t *testing.T) {
 			want:    []string{"\n1 passed, 0 failed, 1 skipped\n"},
 		},
 		{
+			name:    "an entry with a star is for all tests that begin so",
+			allowed: "p TestGuest* needs QEMU\n",
+			in: stream("start p", "run p TestGuestCall", `output p TestGuestCall a_test.go:3: no QEMU here\n`, "skip p TestGuestCall",
+				"run p TestGuestDoor", "skip p TestGuestDoor", "pass p"),
+			good: true,
+			want: []string{"no QEMU here\n", "skipped:\n    p TestGuestCall: needs QEMU\n    p TestGuestDoor: needs QEMU\n", "\n0 passed, 0 failed, 2 skipped\n"},
+		},
+		{
+			name:    "a star is not for others",
+			allowed: "p TestGuest* needs QEMU\n",
+			in:      stream("start p", "run p TestGuess", "skip p TestGuess", "run p TestB", "pass p TestB", "pass p"),
+			want:    []string{"which is a failure:\n    p TestGuess\n"},
+		},
+		{
 			name: "a package without tests is not a skipped test",
 			in:   stream("start p", `output p - ?   \tp\t[no test files]\n`, "skip p", "start q", "run q TestA", "pass q TestA", "pass q"),
 			good: true,
@@ -124,5 +138,18 @@ func TestReadAllowedNamesTheLine(t *testing.T) {
 	_, err := readAllowed(strings.NewReader("# fine\np TestA because\np TestB\n"))
 	if err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("got %v, want an error that names line 3", err)
+	}
+}
+
+func TestTimes(t *testing.T) {
+	var out strings.Builder
+	s := newSummary(nil, &out)
+	s.showTimes = true
+	in := stream("start p", "run p TestA", "run p TestA/b", "pass p TestA/b") + `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":2.5}` + "\n" + stream("pass p")
+	if err := s.read(strings.NewReader(in)); err != nil {
+		t.Fatal(err)
+	}
+	if !s.end() || !strings.Contains(out.String(), "pass     2.5 s  p TestA\n") || strings.Contains(out.String(), "s  p TestA/b") {
+		t.Errorf("got %s, want a line for TestA alone", &out)
 	}
 }
