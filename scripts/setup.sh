@@ -3,16 +3,18 @@
 # packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
 # nothing and costs a fraction of a second.
 #
-#   scripts/setup.sh build|demo|test|cross
+#   scripts/setup.sh build|demo|test|lab|cross
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh build|demo|test|cross}
+what=${1:?usage: scripts/setup.sh build|demo|test|lab|cross}
 
 build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
 test) debian="$build chromium prosody coturn ffmpeg" ;;
+# The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
+lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
 cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
 *) echo "setup: unknown target $what" >&2; exit 2 ;;
 esac
@@ -21,7 +23,7 @@ note() { printf 'setup: %s\n' "$*" >&2; }
 die() { note "$*"; exit 1; }
 
 command -v go >/dev/null || die "Go is missing: install Go 1.26 or later and put it on the PATH"
-if [ "$what" = demo ] || [ "$what" = test ]; then
+if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
 	command -v npm >/dev/null || die "Node is missing: install Node.js 20 or later with npm"
 fi
 
@@ -38,6 +40,9 @@ else
 	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
 	if [ "$what" = test ]; then
 		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
+	fi
+	if [ "$what" = lab ]; then
+		die "the lab's guest is made of Debian's packages: it needs a Debian machine"
 	fi
 	if [ "$what" = cross ]; then
 		command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(aarch64-linux-gnu-g++)
@@ -66,13 +71,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 fi
 
-if [ "$what" = test ] && ! cmp -s package-lock.json build/npm.installed; then
+if { [ "$what" = test ] || [ "$what" = lab ]; } && ! cmp -s package-lock.json build/npm.installed; then
 	note "installing npm packages: $(node -p 'Object.keys(require("./package.json").devDependencies).join(" ")')"
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	mkdir -p build
 	cp package-lock.json build/npm.installed
 fi
-if [ "$what" = demo ] || [ "$what" = test ]; then
+if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
 	scripts/sdk.sh
 fi
 

@@ -1,0 +1,104 @@
+//go:build lab
+
+package vm
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wav makes a WAV file of samples.
+func wav(samples []int16) []byte {
+	b := append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, uint32(36+2*len(samples)))...)
+	b = append(b, "WAVEfmt "...)
+	for _, v := range []any{uint32(16), uint16(1), uint16(1), uint32(recordRate), uint32(2 * recordRate), uint16(2), uint16(16)} {
+		b, _ = binary.Append(b, binary.LittleEndian, v)
+	}
+	b = append(b, "data"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*len(samples)))
+	b, _ = binary.Append(b, binary.LittleEndian, samples)
+	return b
+}
+
+func tone(hz float64, d time.Duration) []byte {
+	samples := make([]int16, int(d.Seconds()*recordRate))
+	for i := range samples {
+		samples[i] = int16(12000 * math.Sin(2*math.Pi*hz*float64(i)/recordRate))
+	}
+	return wav(samples)
+}
+
+// measure returns the frequency, by zero crossings, and the peak of the second half of a
+// WAV file of ours.
+func measure(file []byte) (hz float64, peak int) {
+	samples := make([]int16, (len(file)-44)/2)
+	binary.Decode(file[44:], binary.LittleEndian, samples)
+	samples = samples[len(samples)/2:]
+	crossings := 0
+	for i, s := range samples {
+		peak = max(peak, int(s))
+		if i > 0 && samples[i-1] < 0 && s >= 0 {
+			crossings++
+		}
+	}
+	return float64(crossings) * recordRate / float64(len(samples)), peak
+}
+
+func testSound(t *testing.T, m *Machine) {
+	// Both ways at once, as in a call: the door's end is the default device.
+	must(t, m.Put(t.Context(), "/tmp/near.wav", 0o644, tone(600, 8*time.Second)))
+	speaker, err := m.Start(t.Context(), Command{Args: []string{"aplay", "-q", "/tmp/near.wav"}})
+	must(t, err)
+	visitor, err := m.Play(t.Context(), tone(1000, 8*time.Second))
+	must(t, err)
+	microphone, err := m.Start(t.Context(), Command{Args: []string{"arecord", "-q", "-f", "S16_LE", "-r", "48000", "-d", "4", "/tmp/heard.wav"}})
+	must(t, err)
+	played, err := m.Record(t.Context(), 3*time.Second)
+	must(t, err)
+	must(t, microphone.Wait(20*time.Second))
+	heard, err := m.Get(t.Context(), "/tmp/heard.wav")
+	must(t, err)
+	for _, tt := range []struct {
+		what string
+		file []byte
+		want float64
+	}{{"the loudspeaker", played, 600}, {"the microphone", heard, 1000}} {
+		hz, peak := measure(tt.file)
+		if math.Abs(hz-tt.want) > 10 || peak < 11000 || peak > 13000 {
+			t.Errorf("%s: got %.0f Hz with peak %d, want %.0f Hz with 12000", tt.what, hz, peak, tt.want)
+		}
+	}
+	must(t, speaker.Wait(20*time.Second))
+	must(t, visitor.Wait(20*time.Second))
+}
+
+// testNetwork has the guest ping this machine, unimpaired, impaired and cut off.
+func testNetwork(t *testing.T, m *Machine) {
+	answered := func() int {
+		const ping = "ping -q -c 100 -i 0.02 -W 1 " + Host + " || true"
+		_, after, _ := strings.Cut(shell(t, m, ping), "transmitted, ")
+		n, err := strconv.Atoi(strings.Fields(after + " ?")[0])
+		must(t, err)
+		return n
+	}
+	if got := answered(); got != 100 {
+		t.Errorf("unimpaired: %d of 100 are answered", got)
+	}
+	must(t, m.Impair(t.Context(), "loss 30%"))
+	if got := answered(); got < 25 || got > 75 {
+		t.Errorf("with a loss of 30 %% both ways: %d of 100 are answered, want about 49", got)
+	}
+	must(t, m.Impair(t.Context(), ""))
+	must(t, m.Link(t.Context(), false))
+	if got := answered(); got != 0 {
+		t.Errorf("with the link cut: %d of 100 are answered", got)
+	}
+	must(t, m.Link(t.Context(), true))
+	if got := answered(); got != 100 {
+		t.Errorf("after all that: %d of 100 are answered", got)
+	}
+}

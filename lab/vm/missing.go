@@ -1,0 +1,57 @@
+package vm
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// program is QEMU's for the guest's architecture.
+const program = "qemu-system-x86_64"
+
+// overhead is what QEMU itself uses beside the guest's memory, in MB: above all the
+// translated code.
+const overhead = 640
+
+// Missing says what this machine lacks to run the guest, each with the cure; nothing if it
+// lacks nothing. Of the configuration, Guest and Memory matter.
+func Missing(c Config) []string {
+	var missing []string
+	if runtime.GOARCH != "amd64" {
+		missing = append(missing, "the lab's guest is built on amd64 only, and this is "+runtime.GOARCH)
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		missing = append(missing, program+" is not installed: scripts/setup.sh lab")
+	}
+	for _, name := range []string{"vmlinux", "initramfs.cpio.gz"} {
+		if _, err := os.Stat(filepath.Join(c.Guest, name)); err != nil {
+			missing = append(missing, fmt.Sprintf("%v: lab/guest/build.sh makes it", err))
+			break
+		}
+	}
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
+	}
+	if free := availableMemory(); free >= 0 && free < c.Memory+overhead {
+		missing = append(missing, fmt.Sprintf("%d MB of memory are available, the machine takes %d", free, c.Memory+overhead))
+	}
+	return missing
+}
+
+// availableMemory is in MB; -1 if the kernel does not say.
+func availableMemory() int {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(text)) {
+		var kB int
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kB); n == 1 {
+			return kB / 1024
+		}
+	}
+	return -1
+}

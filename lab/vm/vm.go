@@ -1,0 +1,267 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limits of single steps, generous: they are for what does not come at all.
+const (
+	turnLimit  = 20 * time.Minute // for a machine of another process to end
+	readyLimit = 90 * time.Second
+	stepLimit  = 30 * time.Second
+	closeLimit = 5 * time.Second
+)
+
+// defaultMemory is the guest's, in MB. It uses some 150 of them before any program.
+const defaultMemory = 768
+
+// Host is the address that this machine's loopback interface has in the guest: a server
+// on 127.0.0.1 is reached there.
+const Host = "10.0.2.2"
+
+// Config says what to boot.
+type Config struct {
+	// Guest is the folder that lab/guest/build.sh made: build/lab/guest in the repository.
+	Guest string
+	// Out is an existing folder for serial.log, what the kernel and init print, and
+	// qemu.log.
+	Out string
+	// Memory is the guest's in MB; 0 means 768.
+	Memory int
+	// Options go to the kernel's command line: lab/guest/init lists those with "lab.".
+	Options []string
+	// Watchdog is what QEMU does when nobody feeds the hardware watchdog any more: "pause",
+	// which is the default, "reset" or "poweroff". In each case there is an event WATCHDOG.
+	Watchdog string
+	// Console attaches the guest's serial console to this process's terminal instead of
+	// serial.log.
+	Console bool
+}
+
+// Machine is a running guest. Its methods may be used at the same time.
+type Machine struct {
+	cmd     *exec.Cmd
+	out     string
+	turn    *os.File // holds the lock
+	monitor *monitor
+	agent   string // its address on this machine
+	http    *http.Client
+	booted  time.Duration
+	ended   chan struct{} // closed when QEMU has
+	err     error         // of Wait; valid once ended is closed
+}
+
+// Start waits for its turn, boots a machine and returns when its devices are there and its
+// agent answers. The caller must Close it.
+func Start(ctx context.Context, c Config) (_ *Machine, err error) {
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
+	}
+	if c.Watchdog == "" {
+		c.Watchdog = "pause"
+	}
+	if missing := Missing(c); len(missing) > 0 {
+		return nil, fmt.Errorf("start machine: %s", strings.Join(missing, "; "))
+	}
+	m := &Machine{out: c.Out, ended: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("start machine: %w", err), m.Close())
+		}
+	}()
+	if m.turn, err = takeTurn(ctx, filepath.Join(filepath.Dir(c.Guest), "machine.lock")); err != nil {
+		return m, err
+	}
+	begun := time.Now()
+	if err := m.launch(c); err != nil {
+		return m, err
+	}
+	if err := m.ready(ctx); err != nil {
+		return m, err
+	}
+	m.booted = time.Since(begun)
+	return m, nil
+}
+
+// takeTurn waits until no other process holds the lock; the kernel gives it back when its
+// holder dies.
+func takeTurn(ctx context.Context, path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for late := time.Now().Add(turnLimit); ; {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(late) {
+			f.Close()
+			return nil, fmt.Errorf("wait for the machine that runs to end: lock %s: %w", path, err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// launch starts QEMU. Its monitor is one end of a pair of sockets.
+func (m *Machine) launch(c Config) error {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socketpair", err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "monitor"), os.NewFile(uintptr(pair[1]), "monitor")
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(m.out, "qemu.log"))
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	m.cmd = exec.Command(program, arguments(c)...)
+	m.cmd.ExtraFiles = []*os.File{theirs} // 3
+	m.cmd.Stdout, m.cmd.Stderr = log, log
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if c.Console {
+		// In our process group, or the terminal would stop it.
+		m.cmd.Stdin, m.cmd.Stdout, m.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		m.cmd.SysProcAttr.Setpgid = false
+	}
+	started := make(chan error)
+	go func() {
+		// The kernel sends Pdeathsig when the thread ends that started the process.
+		runtime.LockOSThread()
+		defer close(m.ended)
+		defer log.Close()
+		err := m.cmd.Start()
+		started <- err
+		if err == nil {
+			m.err = m.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		conn.Close()
+		m.cmd = nil
+		return err
+	}
+	m.monitor = newMonitor(conn)
+	return nil
+}
+
+// arguments are QEMU's.
+func arguments(c Config) []string {
+	options := append([]string{
+		"console=ttyS0", "quiet", "panic=-1", "nokaslr", "mitigations=off", "vt.global_cursor_default=0",
+	}, c.Options...)
+	serial := "file:" + filepath.Join(c.Out, "serial.log")
+	if c.Console {
+		serial = "mon:stdio" // Ctrl-A X ends it
+		options = append(options, "lab.console")
+	}
+	return []string{
+		// Where /dev/kvm exists it is often no help: see docs/lab.md.
+		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "SandyBridge", "-smp", "2", "-m", fmt.Sprint(c.Memory),
+		"-nodefaults", "-no-reboot", "-display", "none", "-serial", serial,
+		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
+		"-device", "bochs-display", "-device", "i6300esb", "-action", "watchdog=" + c.Watchdog, "-device", "virtio-rng-pci",
+		// The door's own network first: eth0. The agent's is apart from it, and a dead end.
+		"-netdev", "user,id=lan", "-device", "virtio-net-pci,id=lan0,netdev=lan,romfile=",
+		"-netdev", "user,id=mgmt,net=10.0.3.0/24,restrict=on,hostfwd=tcp:127.0.0.1:0-" + agentAddress, "-device", "virtio-net-pci,netdev=mgmt,romfile=",
+		"-kernel", filepath.Join(c.Guest, "vmlinux"), "-initrd", filepath.Join(c.Guest, "initramfs.cpio.gz"),
+		"-append", strings.Join(options, " "),
+	}
+}
+
+// ready waits until the agent answers, which is when all devices are there.
+func (m *Machine) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	if err := m.monitor.greet(ctx); err != nil {
+		return m.explain(err)
+	}
+	var err error
+	if m.agent, err = m.forwarded(ctx); err != nil {
+		return m.explain(err)
+	}
+	m.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	for {
+		if err = m.setClock(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-m.ended:
+			return m.explain(errors.New("it has ended"))
+		case <-ctx.Done():
+			return m.explain(fmt.Errorf("it is not ready: %w", err))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// explain adds the ends of the machine's logs to an error.
+func (m *Machine) explain(err error) error {
+	var more strings.Builder
+	for _, name := range []string{"qemu.log", "serial.log"} {
+		text, _ := os.ReadFile(filepath.Join(m.out, name))
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		if lines = lines[max(0, len(lines)-10):]; lines[0] != "" {
+			fmt.Fprintf(&more, "\n%s ends:\n\t%s", name, strings.Join(lines, "\n\t"))
+		}
+	}
+	return fmt.Errorf("%w%s", err, more.String())
+}
+
+// BootTime is how long it took from the start of QEMU until the agent answered.
+func (m *Machine) BootTime() time.Duration { return m.booted }
+
+// Ended is closed when the machine has ended: by Close, by a watchdog that says "poweroff"
+// or by the guest's own doing.
+func (m *Machine) Ended() <-chan struct{} { return m.ended }
+
+// Close ends the machine and waits until it is gone. It may be called twice.
+func (m *Machine) Close() error {
+	if m.cmd != nil {
+		if m.monitor != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+			m.monitor.do(ctx, "quit", nil, nil) // if it does not, it is killed
+			cancel()
+		}
+		select {
+		case <-m.ended:
+		case <-time.After(closeLimit):
+			m.cmd.Process.Kill()
+			<-m.ended
+		}
+	}
+	if m.monitor != nil {
+		m.monitor.close()
+		m.monitor = nil
+	}
+	if m.http != nil {
+		m.http.CloseIdleConnections()
+	}
+	if m.turn != nil {
+		m.turn.Close()
+		m.turn = nil
+	}
+	return nil
+}
