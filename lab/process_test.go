@@ -22,10 +22,10 @@ import (
 // process is a server that a run started: in a process group of its own, which ends with
 // the run however that ends. What it prints goes to a file in the run's folder.
 type process struct {
-	name  string
-	cmd   *exec.Cmd
-	log   string
-	ended chan struct{} // closed when it has
+	name   string
+	log    string
+	ended  chan struct{}              // closed when it has
+	signal func(syscall.Signal) error // SIGKILL goes to its whole group
 
 	mu      sync.Mutex
 	lines   []string // of its standard output, so far
@@ -37,17 +37,22 @@ type process struct {
 func startProcess(name string, cmd *exec.Cmd) (*process, error) {
 	p := &process{
 		name:  name,
-		cmd:   cmd,
 		log:   filepath.Join(lab.out, name+".log"),
 		ended: make(chan struct{}),
+	}
+	p.signal = func(s syscall.Signal) error {
+		if s == syscall.SIGKILL {
+			return syscall.Kill(-cmd.Process.Pid, s)
+		}
+		return cmd.Process.Signal(s)
 	}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Stderr = log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	out, err := p.cmd.StdoutPipe()
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -57,13 +62,13 @@ func startProcess(name string, cmd *exec.Cmd) (*process, error) {
 		runtime.LockOSThread()
 		defer close(p.ended)
 		defer log.Close()
-		err := p.cmd.Start()
+		err := cmd.Start()
 		started <- err
 		if err != nil {
 			return
 		}
 		p.read(io.TeeReader(out, log))
-		err = p.cmd.Wait()
+		err = cmd.Wait()
 		p.mu.Lock()
 		p.err = err
 		p.mu.Unlock()
@@ -98,13 +103,13 @@ func (p *process) stop() error {
 		return p.diagnose("ended by itself")
 	default:
 	}
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
 		return nil
 	case <-time.After(10 * time.Second):
 	}
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.signal(syscall.SIGKILL)
 	<-p.ended
 	return p.diagnose("did not end when it was asked to")
 }

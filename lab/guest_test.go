@@ -1,0 +1,210 @@
+//go:build e2e && lab
+
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"intercom/lab/vm"
+)
+
+// guest is the lab's machine for one scenario, with the doors that run in it.
+type guest struct {
+	*vm.Machine
+	name string
+	out  string // its folder in that of the run
+}
+
+// newGuest boots a machine; options are those of lab/guest/init. Its logs are in lab/out,
+// and when the scenario has failed, what its display shows.
+func newGuest(t *testing.T, options ...string) *guest {
+	t.Helper()
+	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
+	g.out = filepath.Join(lab.out, g.name)
+	must(t, os.MkdirAll(g.out, 0o755))
+	c := vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Out: g.out, Options: options}
+	if missing := vm.Missing(c); len(missing) > 0 {
+		t.Skip(strings.Join(missing, "; "))
+	}
+	var err error
+	g.Machine, err = vm.Start(t.Context(), c)
+	must(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			g.report(t)
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Logf("the machine booted in %v", g.BootTime().Round(time.Millisecond))
+	return g
+}
+
+// report keeps what a failed scenario left behind in the guest.
+func (g *guest) report(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's is over
+	defer cancel()
+	if err := g.Screenshot(ctx, filepath.Join(g.out, "screen.png")); err != nil {
+		t.Log(err)
+	}
+	state, err := g.Shell(ctx, "dmesg | tail -n 30; cat /sys/kernel/debug/gpio; ps; free -m")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(g.out, "state.txt"), []byte(state), 0o644)
+	}
+	if err != nil {
+		t.Log(err)
+	}
+}
+
+// Where the program and its files are in the guest.
+const (
+	guestProgram = "/usr/bin/intercom"
+	guestConfig  = "/etc/intercom/intercom.toml"
+	guestSocket  = "/run/intercom.sock"
+)
+
+// startDoor runs `intercom run` in the guest with a configuration file of this text, waits
+// until it reaches its chat server and begins to record its events. Its control socket is
+// as good as one of this machine.
+func (g *guest) startDoor(t *testing.T, config string, env ...string) *door {
+	t.Helper()
+	program, err := intercom()
+	must(t, err)
+	must(t, g.PutFile(t.Context(), guestProgram, program))
+	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
+	d := &door{process: g.start(t, "door", vm.Command{Args: []string{guestProgram, "run", "--control", guestSocket}, Env: env}), more: make(chan struct{})}
+
+	socket, err := newSocket()
+	must(t, err)
+	l, err := net.Listen("unix", socket)
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background()) // beyond the test's: begin's cleanup asks the door
+	over := make(chan error, 1)
+	go func() { over <- g.Forward(ctx, l, "unix", guestSocket) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	})
+	must(t, d.connect(socket))
+	return d
+}
+
+// start starts a program in the guest whose log is kept in this machine. It ends with the
+// scenario.
+func (g *guest) start(t *testing.T, name string, c vm.Command) *process {
+	t.Helper()
+	p := &process{name: name + " in the guest", log: filepath.Join(g.out, name+".log"), ended: make(chan struct{})}
+	log, err := os.Create(p.log)
+	must(t, err)
+	r, w := io.Pipe()
+	c.Stdout, c.Stderr = io.MultiWriter(log, w), log
+	ctx, cancel := context.WithCancel(context.Background())
+	program, err := g.Start(ctx, c)
+	if err != nil {
+		cancel()
+		log.Close()
+		t.Fatal(err)
+	}
+	p.signal = func(s syscall.Signal) error { return program.Signal(context.Background(), s) }
+	go p.read(bufio.NewReader(r))
+	go func() {
+		defer close(p.ended)
+		<-program.Ended()
+		w.Close()
+		log.Close()
+		p.mu.Lock()
+		p.err = program.Wait(time.Second)
+		p.mu.Unlock()
+	}()
+	t.Cleanup(func() {
+		defer cancel()
+		select {
+		case <-p.ended:
+			return // the scenario has ended it, or has failed for that
+		default:
+		}
+		if err := p.stop(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// guestSettings configure a door in the guest: its servers are on this machine.
+func guestSettings(s *sandboxServer, more string) string {
+	return fmt.Sprintf(`
+[account]
+application_id = %d
+auth_key = "demo-key"
+auth_secret = "demo-secret"
+login = "%s"
+password = "%s"
+
+[server]
+api = "%s"
+chat_domain = "%s"
+chat = "%s"
+allow_plaintext = true
+
+[[button]]
+name = "call"
+label = "Ring"
+residents = ["Anna", "Ben"]
+
+[[resident]]
+id = %d
+name = "Anna"
+may_open = true
+may_call = true
+
+[[resident]]
+id = %d
+name = "Ben"
+may_open = true
+may_call = true
+`, app, doorAccount.login, doorAccount.password, inGuest(s.rest), domain, inGuest(s.chat), anna.id, ben.id) +
+		fmt.Sprintf(settings, doorTone, ringTime) + more
+}
+
+// inGuest is the address that something on this machine's loopback interface has in the
+// guest.
+func inGuest(address string) string { return strings.ReplaceAll(address, "127.0.0.1", vm.Host) }
+
+// sandboxServer is `intercom sandbox` on this machine.
+type sandboxServer struct {
+	server
+	chat string
+}
+
+func startSandbox() (*sandboxServer, error) {
+	program, err := intercom()
+	if err != nil {
+		return nil, err
+	}
+	p, err := startProcess("sandbox", exec.Command(program, "sandbox", "--rest", "127.0.0.1:0", "--chat", "127.0.0.1:0", "--websocket", "127.0.0.1:0"))
+	if err != nil {
+		return nil, err
+	}
+	s := &sandboxServer{}
+	for key, to := range map[string]*string{"rest": &s.rest, "chat": &s.chat, "websocket": &s.websocket} {
+		if err := p.await(10*time.Second, func() (err error) { *to, err = p.address(key); return err }); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
