@@ -88,7 +88,7 @@ func TestUDPBlocked(t *testing.T) {
 				if e.Err == nil || !strings.Contains(e.Err.Error(), "transport=tcp may get through") || e.URL != r.Server("udp").URLs[0] {
 					t.Errorf("server changed: got %s, %v", e.URL, e.Err)
 				}
-				phones[1-blocked].Idle(20 * time.Second)
+				phones[1-blocked].Idle(5 * time.Second)
 				for _, e := range phones[1-blocked].Seen {
 					if e, is := e.(callcore.ServerChanged); is {
 						t.Errorf("the other end: server changed: %s, %v", e.URL, e.Err)
@@ -127,7 +127,10 @@ func TestServerChanged(t *testing.T) {
 				for range 2 { // a second call tells nothing new
 					s := connecting(t, a, b)
 					connected(a) // a server that fails does not harm a call that can do without
-					a.Idle(15 * time.Second)
+					if c.want == "does not answer" {
+						a.Idle(10 * time.Second) // pion gives up after 8 s
+					}
+					a.Idle(time.Second)
 					if err := s.HangUp(t.Context(), nil); err != nil {
 						t.Fatal(err)
 					}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,4 +157,39 @@ func TestRelayNews(t *testing.T) {
 			t.Errorf("%d: told %+v, want %v", i, got, c.told)
 		}
 	}
+}
+
+// FuzzExchange: whatever a server sends, it is followed to some end.
+func FuzzExchange(f *testing.F) {
+	f.Add(stunMessage(allocateSuccess, 1, 0x0016, make([]byte, 8)), 7)
+	f.Add(stunMessage(allocateError, 1, stunErrorCode, []byte{0, 0, 4, 1, 'n', 'o'}), 1)
+	f.Add(stunMessage(allocateError, 1, stunErrorCode, []byte{0, 0, 4}), 30)
+	f.Add([]byte{1, 0x13, 0xff, 0xff}, 3)
+	f.Fuzz(func(t *testing.T, data []byte, cut int) {
+		if cut <= 0 {
+			cut = 1
+		}
+		r := &relays{servers: []iceURL{{text: "turn:x?transport=tcp", host: "x", port: 3478, transport: "tcp"}},
+			news: make(chan struct{}, 1), resolved: map[string][]string{}, state: map[string]error{}}
+		near, far := net.Pipe()
+		s := &watchedStream{Conn: near, exchange: exchange{relays: r, address: "x:3478", transport: "tcp", begun: time.Now()}}
+		go func() {
+			for part := range slices.Chunk(data, cut) {
+				far.Write(part)
+			}
+			far.Close()
+		}()
+		b := make([]byte, 1500)
+		for {
+			if _, err := s.Read(b); err != nil {
+				break
+			}
+		}
+		if n := len(r.take()); n > 1 {
+			t.Errorf("told %d times about one allocation", n)
+		}
+		if len(s.held) > stunHeader+1<<16 {
+			t.Errorf("%d bytes are held", len(s.held))
+		}
+	})
 }

@@ -4,6 +4,8 @@ package lab
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +98,32 @@ func relayDoor(t *testing.T, c *coturn, url, via string, env ...string) {
 	d.expect(t, soon, control.Ended)
 	c.expect(t, turnDoor, begun, 1, via)
 	c.expect(t, turnPhone, begun, 1, c.address)
+}
+
+// TestRelayRefused: a TURN server that cannot be used shows in the door's status, with the
+// reason; calls that can do without it go on.
+func TestRelayRefused(t *testing.T) {
+	c, err := lab.coturn()
+	must(t, err)
+	for _, r := range []struct{ name, url, password, want string }{
+		{"certificate", "turns:" + c.tls + "?transport=tcp", turnDoor.password, "SSL_CERT_FILE"},
+		{"password", "turn:" + c.address, "wrong", "refuses the user name or the credential"},
+	} {
+		t.Run(r.name, func(t *testing.T) {
+			const more = "\n[[ice.server]]\nurls = [%q]\nusername = %q\ncredential = %q\n"
+			d, err := startDemo("refused-"+r.name, fmt.Sprintf(more, r.url, turnDoor.name, r.password))
+			must(t, err)
+			d.begin(t)
+			a := d.newResident(t, anna, browser.ProbeConfig{Tone: annaTone})
+			d.press(t)
+			a.answers(t, d.door)
+			d.until(t, soon, "with the TURN server told to fail", func(s control.Status) bool {
+				return slices.ContainsFunc(s.Health, func(h control.Condition) bool { return h.Name == r.url && strings.Contains(h.Text, r.want) })
+			})
+			a.click(t, "#hangup")
+			d.expect(t, soon, control.Ended)
+		})
+	}
 }
 
 // checkRelayed asserts that a page's one connection goes from relay to relay, and how the
