@@ -54,6 +54,29 @@ func TestPolicyRelay(t *testing.T) {
 	}
 }
 
+// TestRelayNetworkChanged: a change of the network that did not harm the way to the relay
+// does not end it.
+func TestRelayNetworkChanged(t *testing.T) {
+	for _, transport := range []string{"udp", "tcp"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := callcoretest.NewWorld(t)
+			ice := relayOnly(w.Relay().Server(transport))
+			a := w.Phone(callcoretest.Spec{User: 1, ICE: ice})
+			b := w.Phone(callcoretest.Spec{User: 2, ICE: ice})
+			connecting(t, a, b)
+			connected(a)
+			connected(b)
+			a.Idle(time.Second)
+			a.NetworkChanged()
+			for _, e := range a.Idle(5 * time.Second) {
+				if e, is := e.(callcore.Reconnect); is {
+					t.Errorf("%s: %v", transport, e.State)
+				}
+			}
+		})
+	}
+}
+
 // TestUDPBlocked: behind a firewall that lets nothing of UDP through, a relay that is
 // reached by TCP makes the call; the one that is tried by UDP is told.
 func TestUDPBlocked(t *testing.T) {

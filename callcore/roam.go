@@ -73,6 +73,10 @@ func (w *conn) checkPath(ctx context.Context) {
 			return
 		}
 	}
+	if quiet, ever := w.quiet(); len(used) == 0 && ever && quiet < flowTime {
+		w.doubt.Reset(doubtTime) // by way of a relay: who knows from where
+		return
+	}
 	if len(used) > 0 || reaches(have) { // there was one, or there is one now
 		w.report(ctx, report{what: becameInput, input: pathLost})
 	}
