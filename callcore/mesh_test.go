@@ -106,7 +106,7 @@ func TestConference(t *testing.T) {
 	for _, n := range []signaling.UserID{3, 4} {
 		ids := []signaling.UserID{11, 12, 13, 14}[:n]
 		for i, order := range orders(ids...) {
-			gap := []time.Duration{0, 10 * time.Millisecond, 7 * time.Second}[i%3]
+			gap := []time.Duration{0, 10 * time.Millisecond, 0, 7 * time.Second, 0, 10 * time.Millisecond}[i%6]
 			t.Run(fmt.Sprint(order, gap), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					all := confer(t, callcoretest.NewWorld(t), gap, order...)
