@@ -112,6 +112,7 @@ func TestConfig(t *testing.T) {
 		"unknown codec":  {callcore.Config{Channel: channel, Media: callcoretest.NewMedia(capture.Opus, "video/AV1")}, "video/AV1"},
 		"negative timer": {callcore.Config{Channel: channel, Media: media, Timers: callcore.Timers{Dialing: -1}}, "dialing"},
 		"negative ring":  {callcore.Config{Channel: channel, Media: media, MaxRing: -1}, "negative"},
+		"negative limit": {callcore.Config{Channel: channel, Media: media, IncomingLimit: -1}, "incoming"},
 		"bad policy":     {callcore.Config{Channel: channel, Media: media, ICE: callcore.ICE{Policy: "none"}}, `"none"`},
 		"bad server":     {callcore.Config{Channel: channel, Media: media, ICE: callcore.ICE{Servers: []callcore.ICEServer{{URLs: []string{"http://x"}}}}}, "http://x"},
 		"TURN without credentials": {callcore.Config{Channel: channel, Media: media,

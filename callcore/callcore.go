@@ -62,6 +62,10 @@ type Config struct {
 	// addresses are those of the moment they were made: who sets this reports changes with
 	// NetworkChanged.
 	Prepared int
+	// IncomingLimit is how many calls may ring here while another call is live: the
+	// application says what comes of them. It is "incomingLimit" of the JavaScript SDK with
+	// "autoReject" off; that of Android has no limit. Zero: such a call is rejected.
+	IncomingLimit int
 	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
 	// pion says; nil: nothing is logged.
 	Logger *slog.Logger
@@ -175,6 +179,9 @@ func (c *Config) complete() error {
 	}
 	if c.MaxRing < 0 {
 		return fmt.Errorf("configuration: the largest ring group is negative: %d", c.MaxRing)
+	}
+	if c.IncomingLimit < 0 {
+		return fmt.Errorf("configuration: the limit of incoming calls is negative: %d", c.IncomingLimit)
 	}
 	if c.MaxRing == 0 {
 		c.MaxRing = DefaultMaxRing

@@ -206,6 +206,7 @@ const (
 	ReasonStopped                        // Run ended
 	ReasonReleased                       // by ClosePeer
 	ReasonElsewhere                      // another device of ours answered
+	ReasonNotOffered                     // in time, by a member of the conference who was to call us
 )
 
 var reasonNames = [...]string{
@@ -213,6 +214,7 @@ var reasonNames = [...]string{
 	ReasonPeerRejected: "rejected", ReasonNotAnswered: "not answered", ReasonBeaten: "answered by another",
 	ReasonNotConnected: "no connection", ReasonLost: "connection lost", ReasonFailed: "media failed",
 	ReasonStopped: "stopped", ReasonElsewhere: "answered on another device", ReasonReleased: "released here",
+	ReasonNotOffered: "not offered",
 }
 
 // String returns a short phrase, such as "not answered".

@@ -89,7 +89,7 @@ var table = [states][inputs]rule{
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
 		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
 		dialDue:   ignored,
-		answerDue: end(ReasonNotAnswered, tellNotAnswered, sendHangUp),
+		answerDue: end(ReasonNotOffered, tellNotAnswered, sendHangUp),
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost: ignored,
 	},

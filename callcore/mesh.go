@@ -228,7 +228,7 @@ func (p *parting) note(from state, why Reason) {
 		weight = 3
 	case !slices.Contains([]state{idle, dialing, ringing, invited, expecting}, from):
 		weight = 2
-	case why == ReasonNotAnswered:
+	case why == ReasonNotAnswered, why == ReasonNotOffered:
 		weight = 1
 	}
 	if weight >= p.weight {

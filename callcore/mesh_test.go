@@ -220,7 +220,7 @@ func TestNeverOffers(t *testing.T) {
 			if h := b.Await(signaling.HangUp); h.Session != "S" || h.Initiator != 2 {
 				t.Errorf("hangUp %+v", h)
 			}
-			if s.State() != callcore.StateConnected || s.PeerState(3) != callcore.PeerNotAnswered {
+			if s.State() != callcore.StateConnected || s.PeerState(3) != callcore.PeerNotOffered {
 				t.Errorf("state %s, user 3 %s", s.State(), s.PeerState(3))
 			}
 			// He comes too late, and need not wait.

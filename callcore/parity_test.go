@@ -89,6 +89,63 @@ func TestProcessCalls(t *testing.T) {
 	})
 }
 
+// TestIncomingLimit: with room for one more call, one rings beside the live one and the next
+// is rejected; both live ones have media.
+func TestIncomingLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := callcoretest.NewWorld(t)
+		a, b, c := w.Phone(callcoretest.Spec{User: 2}), w.Phone(callcoretest.Spec{User: 3}), w.Phone(callcoretest.Spec{User: 4})
+		media := callcoretest.NewMedia(capture.Opus)
+		door, err := callcore.New(callcore.Config{Channel: w.Join(1, "door"), Media: media, Net: w.Net(), IncomingLimit: 1})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- door.Run(ctx) }()
+
+		a.Call(signaling.Audio, 1)
+		first := await[callcore.Incoming](door)
+		must(t, first.Session.Accept(t.Context(), nil))
+		callcoretest.Await[callcore.MediaStarted](a)
+
+		b.Call(signaling.Audio, 1)
+		second := await[callcore.Incoming](door)
+		if second.User != 3 {
+			t.Errorf("incoming %+v", second)
+		}
+		c.Call(signaling.Audio, 1)
+		if e := await[callcore.Invalid](door); !errors.Is(e.Err, callcore.ErrBusy) || e.User != 4 {
+			t.Errorf("invalid %+v", e)
+		}
+		closed(t, c, callcore.ReasonPeerRejected)
+
+		must(t, second.Session.Accept(t.Context(), nil))
+		callcoretest.Await[callcore.MediaStarted](b)
+		before := media.Played(2)
+		time.Sleep(time.Second)
+		if media.Played(2) < before+45 || media.Played(3) < 45 {
+			t.Errorf("in a second %d packets of user 2 and %d of user 3 were played", media.Played(2)-before, media.Played(3))
+		}
+		cancel()
+		must(t, <-ended)
+	})
+}
+
+// TestMaxOpponents: a conference has no more than are allowed.
+func TestMaxOpponents(t *testing.T) {
+	channel := callcoretest.NewWorld(t).Join(1, "door")
+	for limit, users := range map[int][]signaling.UserID{0: {2, 3, 4}, 2: {2, 3}, 4: {2, 3, 4, 5}} {
+		c, err := callcore.New(callcore.Config{Channel: channel, Media: callcoretest.NewMedia(capture.Opus), MaxOpponents: limit})
+		must(t, err)
+		inv := callcore.Invite{Users: users, CallType: signaling.Audio, Mode: callcore.Conference}
+		if _, err := c.NewSession(inv); err != nil {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+		inv.Users = append(inv.Users, 9)
+		_, err = c.NewSession(inv)
+		broken(t, err, callcore.ErrTooManyOpponents, "new session")
+	}
+}
+
 // TestDebug: the log tells the steps of a call; at Debug, every detail of pion too.
 func TestDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -173,7 +173,7 @@ func (l *loop) called(s *signaling.Signal) {
 	case len(others) > l.cfg.MaxOpponents:
 		l.refuse(s, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyOpponents, len(others), l.cfg.MaxOpponents))
 		return
-	case len(l.sessions) > 0:
+	case l.busy():
 		l.refuse(s, others, ErrBusy)
 		return
 	}
@@ -182,6 +182,17 @@ func (l *loop) called(s *signaling.Signal) {
 	l.sessions = append(l.sessions, n)
 	l.log.Info("call received", keyCall, p.wire, keyPeer, int64(p.user), keyDev, p.device, keyState, p.state.String())
 	l.emit(Incoming{l.head(p, p.device), n.callType, p.opponents, s.Info})
+}
+
+// busy tells whether there is no room for one more call that rings.
+func (l *loop) busy() bool {
+	ringing := 0
+	for _, s := range l.sessions {
+		if s.State() == StateRinging {
+			ringing++
+		}
+	}
+	return len(l.sessions) > 0 && ringing >= l.cfg.IncomingLimit
 }
 
 // updated passes application data on, whatever state the call is in.

@@ -24,13 +24,14 @@ const (
 	PeerHungUp                        // the user hung up
 	PeerFailed                        // no path was found in time
 	PeerError                         // WebRTC refused something; the log tells what
+	PeerNotOffered                    // a member of the same conference did not call us in time
 )
 
 var peerStateNames = [...]string{
 	PeerUnknown: "unknown", PeerNew: "new", PeerWaiting: "waiting", PeerPending: "pending", PeerConnecting: "connecting", PeerChecking: "checking",
 	PeerConnected: "connected", PeerCompleted: "completed", PeerDisconnected: "disconnected", PeerTimedOut: "timed out",
 	PeerClosed: "closed", PeerNotAnswered: "not answered", PeerRejected: "rejected", PeerHungUp: "hung up",
-	PeerFailed: "failed", PeerError: "error",
+	PeerFailed: "failed", PeerError: "error", PeerNotOffered: "not offered",
 }
 
 // String returns a word or two, such as "not answered".
@@ -109,6 +110,8 @@ func endOf(why Reason) PeerState {
 		return PeerTimedOut
 	case ReasonFailed:
 		return PeerError
+	case ReasonNotOffered:
+		return PeerNotOffered
 	}
 	return PeerClosed
 }

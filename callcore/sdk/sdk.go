@@ -86,7 +86,7 @@ func JSConnectionOf(s callcore.PeerState) JSConnection {
 		return JSConnectionDisconnected
 	case callcore.PeerFailed, callcore.PeerError:
 		return JSConnectionFailed
-	case callcore.PeerTimedOut, callcore.PeerClosed, callcore.PeerNotAnswered, callcore.PeerRejected, callcore.PeerHungUp:
+	case callcore.PeerTimedOut, callcore.PeerClosed, callcore.PeerNotAnswered, callcore.PeerRejected, callcore.PeerHungUp, callcore.PeerNotOffered:
 		return JSConnectionClosed
 	}
 	return JSConnectionUndefined
@@ -150,6 +150,7 @@ const (
 	AndroidHangUp
 	AndroidFailed
 	AndroidError
+	AndroidNotOffer
 )
 
 // String returns the SDK's name, such as "QB_RTC_CONNECTION_HANG_UP".
@@ -161,6 +162,7 @@ func (p AndroidPeer) String() string {
 		AndroidDisconnectTimeout: "QB_RTC_CONNECTION_DISCONNECT_TIMEOUT", AndroidClosed: "QB_RTC_CONNECTION_CLOSED",
 		AndroidNotAnswer: "QB_RTC_CONNECTION_NOT_ANSWER", AndroidReject: "QB_RTC_CONNECTION_REJECT",
 		AndroidHangUp: "QB_RTC_CONNECTION_HANG_UP", AndroidFailed: "QB_RTC_CONNECTION_FAILED", AndroidError: "QB_RTC_CONNECTION_ERROR",
+		AndroidNotOffer: "QB_RTC_CONNECTION_NOT_OFFER",
 	})
 }
 
@@ -172,6 +174,7 @@ var androidPeers = map[callcore.PeerState]AndroidPeer{
 	callcore.PeerDisconnected: AndroidDisconnected, callcore.PeerTimedOut: AndroidDisconnectTimeout,
 	callcore.PeerClosed: AndroidClosed, callcore.PeerNotAnswered: AndroidNotAnswer, callcore.PeerRejected: AndroidReject,
 	callcore.PeerHungUp: AndroidHangUp, callcore.PeerFailed: AndroidFailed, callcore.PeerError: AndroidError,
+	callcore.PeerNotOffered: AndroidNotOffer,
 }
 
 // AndroidPeerOf returns the state of the call with one user, as

@@ -126,6 +126,7 @@ func TestPeers(t *testing.T) {
 		callcore.PeerHungUp:       {sdk.JSConnectionClosed, sdk.AndroidHangUp},
 		callcore.PeerFailed:       {sdk.JSConnectionFailed, sdk.AndroidFailed},
 		callcore.PeerError:        {sdk.JSConnectionFailed, sdk.AndroidError},
+		callcore.PeerNotOffered:   {sdk.JSConnectionClosed, sdk.AndroidNotOffer},
 	}
 	js, android := map[sdk.JSConnection]bool{}, map[sdk.AndroidPeer]bool{}
 	for _, s := range peers() {
@@ -143,7 +144,7 @@ func TestPeers(t *testing.T) {
 	}
 	whole(t, js, sdk.JSConnectionUndefined, sdk.JSConnectionConnecting, sdk.JSConnectionConnected, sdk.JSConnectionFailed,
 		sdk.JSConnectionDisconnected, sdk.JSConnectionClosed, sdk.JSConnectionCompleted)
-	for a := sdk.AndroidUnknown; a <= sdk.AndroidError; a++ {
+	for a := sdk.AndroidUnknown; a <= sdk.AndroidNotOffer; a++ {
 		if !android[a] {
 			t.Errorf("nothing is %s", a)
 		}

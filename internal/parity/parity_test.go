@@ -17,6 +17,9 @@ var sections = []struct{ title, seed string }{
 	{"Android", "testdata/seeds/quickblox-android-video-calling.md"},
 }
 
+// unseeded is the section of what the SDKs have and no seed is about.
+const unseeded = "More of the SDKs"
+
 // none begins what a row says instead of naming an identifier, before the reason.
 const none = "none: "
 
@@ -103,6 +106,7 @@ func TestNothingIsMissing(t *testing.T) {
 		}
 		delete(all, s.title)
 	}
+	delete(all, unseeded)
 	for title := range all {
 		t.Errorf("the table in section %q belongs to no seed", title)
 	}
