@@ -37,9 +37,10 @@ const (
 	firstWait = 10 * time.Second
 	nextWait  = 2 * time.Second
 
-	// unitGap ends an access unit. The child writes one at once and then waits for the next
-	// picture; to wait for that, too, would cost a picture's time in delay.
-	unitGap = 4 * time.Millisecond
+	// unitGap ends an access unit. The child writes one at once, by two calls of the kernel,
+	// and then waits for the next picture; to wait for that, too, would cost a picture's time
+	// in delay. It is long enough for a busy machine to come back to the child in between.
+	unitGap = 8 * time.Millisecond
 	// pipeSize holds an access unit, so that it is written at once.
 	pipeSize = 1 << 20
 	// maxUnit bounds what may come without an end.
