@@ -52,6 +52,7 @@ type config struct {
 		Height  int             `toml:"height"`
 		FPS     int             `toml:"fps"`
 		BitRate int             `toml:"bit_rate"`
+		Pixels  string          `toml:"pixels"`
 		Codecs  []capture.Codec `toml:"codecs"`
 	} `toml:"camera"`
 	Sound struct {
@@ -67,12 +68,15 @@ type config struct {
 	Button []button `toml:"button"`
 	HangUp struct {
 		Name string `toml:"name"`
+		inputWire
 	} `toml:"hang_up"`
 	Light struct {
 		Name string `toml:"name"`
+		wire
 	} `toml:"light"`
 	Lock struct {
-		Name    string        `toml:"name"`
+		Name string `toml:"name"`
+		wire
 		Open    conf.Duration `toml:"open"`
 		Longest conf.Duration `toml:"longest"`
 		Pause   conf.Duration `toml:"pause"`
@@ -102,6 +106,7 @@ type button struct {
 	Name      string   `toml:"name"`
 	Label     string   `toml:"label"`
 	Residents []string `toml:"residents"`
+	inputWire
 }
 
 type resident struct {
@@ -121,6 +126,7 @@ func defaults() *config {
 	c.ICE.Policy, c.ICE.Families = callcore.PolicyAll, []callcore.Family{callcore.IPv4, callcore.IPv6}
 	c.ICE.Interfaces = callcore.DefaultInterfaces()
 	c.Camera.Source, c.Camera.Width, c.Camera.Height, c.Camera.FPS, c.Camera.BitRate = "synthetic", 640, 480, 20, 1_200_000
+	c.Camera.Pixels = "auto"
 	c.Camera.Codecs = []capture.Codec{"H264", "VP8"}
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
 	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
@@ -162,7 +168,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkTimes, c.checkDoor} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkTimes, c.checkDoor, c.checkLines} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -289,8 +295,18 @@ func (c *config) checkMedia() error {
 			return c.wrong(v.key, "%d is outside %d to %d", v.got, v.least, v.most)
 		}
 	}
-	if c.Sound.Loudspeaker != "synthetic" {
-		return c.wrong("sound.loudspeaker", `%q is not known; this version has "synthetic" only`, c.Sound.Loudspeaker)
+	if _, ok := pixelNames[m.Pixels]; !ok {
+		return c.wrong("camera.pixels", "%q is none of auto, i420, nv12, yuyv, mjpeg and h264", m.Pixels)
+	}
+	if pixelNames[m.Pixels] == capture.AVC && !slices.Equal(m.Codecs, []capture.Codec{capture.H264}) {
+		return c.wrong("camera.pixels", `"h264" passes the camera's pictures on as they are: camera.codecs must be ["H264"]`)
+	}
+	mic, real := strings.CutPrefix(c.Sound.Microphone, alsaPrefix)
+	if speaker, also := strings.CutPrefix(c.Sound.Loudspeaker, alsaPrefix); also != real || real && (mic == "" || speaker == "") {
+		return c.wrong("sound.loudspeaker", `%q does not go with microphone %q: both are "alsa:CARD", or neither is`, c.Sound.Loudspeaker, c.Sound.Microphone)
+	}
+	if !real && c.Sound.Loudspeaker != "synthetic" {
+		return c.wrong("sound.loudspeaker", `%q is neither "synthetic" nor "alsa:CARD"`, c.Sound.Loudspeaker)
 	}
 	return nil
 }
@@ -388,7 +404,7 @@ func runConfig(_ context.Context, in invocation) error {
 		return err
 	}
 	// Files to be played are there, too. A program without coders cannot tell.
-	if _, err := openDevices(c); err != nil && !errors.As(err, &exitError{}) {
+	if _, err := openDevices(c, slog.New(slog.DiscardHandler)); err != nil && !errors.As(err, &exitError{}) {
 		return exitError{exitConfig, err}
 	}
 	_, err = fmt.Fprintf(in.stdout, "%s: ok\n", args[0])

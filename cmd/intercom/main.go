@@ -62,6 +62,7 @@ func commands() []command {
 		{"hangup", "", "end the call of the running station", runHangUp},
 		{"status", "[--format text|json]", "show the running station's state", runStatus},
 		{"events", "[--format text|json]", "follow what happens at the running station", runEvents},
+		{"devices", "[--config FILE] [--format text|json]", "list cameras, sound cards, GPIO lines and encoders of this machine", runDevices},
 		{"config", "[FILE]", "check a configuration file; without one, print the commented reference", runConfig},
 		{"version", "", "print the version", runVersion},
 	}

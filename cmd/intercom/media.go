@@ -1,16 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"strings"
 
 	"intercom/capture"
+	"intercom/capture/rpicam"
 	"intercom/capture/synth"
+	"intercom/capture/v4l2"
+	"intercom/capture/video"
 )
 
 // devices are the camera and the sound card that a configuration names, with what codes
 // them.
 type devices struct {
+	log      *slog.Logger
 	camera   capture.Camera
 	format   capture.Format
 	encoders map[capture.Codec]capture.NewEncoder
@@ -22,8 +29,8 @@ type devices struct {
 }
 
 // openDevices picks the backends. It reads files but starts nothing.
-func openDevices(c *config) (*devices, error) {
-	d := &devices{}
+func openDevices(c *config, log *slog.Logger) (*devices, error) {
+	d := &devices{log: log}
 	switch kind, path, _ := strings.Cut(c.Camera.Source, ":"); {
 	case c.Camera.Source == "synthetic":
 		cam, err := synth.NewCamera(synth.CameraConfig{Width: c.Camera.Width, Height: c.Camera.Height, FPS: c.Camera.FPS})
@@ -38,27 +45,81 @@ func openDevices(c *config) (*devices, error) {
 		}
 		d.camera, d.format = cam, cam.Format()
 	default:
-		return nil, c.wrong("camera.source", `%q is neither "synthetic" nor "file:clip.y4m"`, c.Camera.Source)
+		if err := d.openCamera(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.openSound(c); err != nil {
+		return nil, err
+	}
+	return d, d.coders(c) // last: a program without coders checks the rest
+}
+
+// openCamera picks a camera of the machine.
+func (d *devices) openCamera(c *config) error {
+	m := c.Camera
+	kind, name, _ := strings.Cut(m.Source, ":")
+	pixel := pixelNames[m.Pixels]
+	switch kind {
+	case "v4l2":
+		decode, err := decodeJPEG()
+		if err != nil {
+			return err
+		}
+		cam, err := v4l2.New(v4l2.Config{Device: name, Width: m.Width, Height: m.Height, FPS: m.FPS, Pixel: pixel, DecodeJPEG: decode, Logger: d.log})
+		if err != nil {
+			return c.wrong("camera.source", "%v", err)
+		}
+		d.camera, d.format = cam, cam.Format()
+	case "rpicam":
+		number, err := strconv.Atoi(cmp.Or(name, "0"))
+		if err != nil || pixel != 0 && pixel != capture.I420 && pixel != capture.AVC {
+			return c.wrong("camera.source", `%q: a camera module is "rpicam" or "rpicam:NUMBER", with camera.pixels "i420" or "h264"`, m.Source)
+		}
+		cam, err := rpicam.New(rpicam.Config{Camera: number, Width: m.Width, Height: m.Height, FPS: m.FPS, BitRate: m.BitRate, Coded: pixel == capture.AVC, Logger: d.log})
+		if err != nil {
+			return c.wrong("camera.source", "%v", err)
+		}
+		d.camera, d.format = cam, cam.Format()
+	default:
+		return c.wrong("camera.source", `%q is none of "synthetic", "file:clip.y4m", "v4l2", "v4l2:NAME" and "rpicam"`, m.Source)
+	}
+	return nil
+}
+
+// alsaPrefix begins the name of a real sound card.
+const alsaPrefix = "alsa:"
+
+// openSound picks the sound card.
+func (d *devices) openSound(c *config) error {
+	if mic, ok := strings.CutPrefix(c.Sound.Microphone, alsaPrefix); ok {
+		return d.openCard(c, mic, strings.TrimPrefix(c.Sound.Loudspeaker, alsaPrefix))
 	}
 	cfg := synth.DuplexConfig{Tone: c.Sound.Tone}
 	if c.Sound.Microphone != "synthetic" {
 		path, ok := strings.CutPrefix(c.Sound.Microphone, "file:")
 		if !ok || path == "" {
-			return nil, c.wrong("sound.microphone", `%q is neither "synthetic" nor "file:speech.wav"`, c.Sound.Microphone)
+			return c.wrong("sound.microphone", `%q is none of "synthetic", "file:speech.wav" and "alsa:CARD"`, c.Sound.Microphone)
 		}
 		cfg = synth.DuplexConfig{Sound: path}
 	}
 	card, err := synth.NewDuplex(cfg)
 	if err != nil {
-		return nil, c.wrong("sound.microphone", "%v", err)
+		return c.wrong("sound.microphone", "%v", err)
 	}
 	d.duplex, d.speaker = card, card.Speaker().Level
-	return d, d.coders(c) // last: a program without coders checks the rest
+	return nil
 }
+
+// pixelNames are what camera.pixels may be; 0: what costs least.
+var pixelNames = map[string]capture.Pixel{"auto": 0, "i420": capture.I420, "nv12": capture.NV12, "yuyv": capture.YUYV, "mjpeg": capture.MJPEG, "h264": capture.AVC}
 
 // picture sets the video coders that the configuration lists.
 func (d *devices) picture(c *config, known map[capture.Codec]capture.NewEncoder) error {
 	d.encoders = map[capture.Codec]capture.NewEncoder{}
+	if d.format.Pixel == capture.AVC {
+		known = map[capture.Codec]capture.NewEncoder{capture.H264: video.Passthrough}
+	}
 	for _, codec := range c.Camera.Codecs {
 		if known[codec] == nil {
 			return fmt.Errorf("there is no encoder for %s", codec)

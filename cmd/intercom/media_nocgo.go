@@ -2,9 +2,19 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+
+	"intercom/capture"
+)
 
 // coders refuses: all coders of picture and sound are C libraries.
 func (d *devices) coders(*config) error {
 	return exitError{exitFailed, errors.New("this program was built without cgo and cannot code picture and sound; build it with CGO_ENABLED=1 (make build)")}
 }
+
+// decodeJPEG returns nil: MJPEG cameras are not read.
+func decodeJPEG() (func([]byte, *capture.Frame) error, error) { return nil, nil }
+
+// openCard leaves the card out: coders refuses.
+func (d *devices) openCard(*config, string, string) error { return nil }

@@ -13,9 +13,7 @@ import (
 
 	"intercom/callcore"
 	"intercom/door"
-	"intercom/hw"
 	"intercom/hw/relay"
-	"intercom/hw/sim"
 	"intercom/internal/control"
 	"intercom/internal/journal"
 	"intercom/internal/netwatch"
@@ -67,7 +65,7 @@ func newStation(c *config, log *slog.Logger) (_ *built, err error) {
 			b.close()
 		}
 	}()
-	dev, err := openDevices(c)
+	dev, err := openDevices(c, log)
 	if err != nil {
 		if e := (exitError{}); !errors.As(err, &e) {
 			err = exitError{exitConfig, err}
@@ -143,8 +141,7 @@ func (c *config) ice() callcore.ICE {
 	return ice
 }
 
-// wire sets what the door is made of: residents, buttons, lock and light, on simulated
-// lines.
+// wire sets what the door is made of: residents, buttons, lock and light, on their lines.
 func (c *config) wire(s *station.Config) error {
 	ids := map[string]signaling.UserID{}
 	s.Door = door.Config{Lock: c.Lock.Name, Longest: time.Duration(c.Call.Longest), Pause: time.Duration(c.Lock.Pause), Retry: retryPress}
@@ -152,7 +149,6 @@ func (c *config) wire(s *station.Config) error {
 		ids[r.Name] = signaling.UserID(r.ID)
 		s.Door.Residents = append(s.Door.Residents, door.Resident{ID: signaling.UserID(r.ID), Name: r.Name, MayOpen: r.MayOpen, MayCall: r.MayCall})
 	}
-	names := []string{c.Lock.Name, c.Light.Name, c.HangUp.Name}
 	for _, b := range c.Button {
 		label := b.Label
 		if label == "" {
@@ -163,46 +159,28 @@ func (c *config) wire(s *station.Config) error {
 			users[i] = ids[r]
 		}
 		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: b.Name, Residents: users})
-		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: hw.Line{Name: b.Name}})
-		names = append(names, b.Name)
+		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: b.named(b.Name)})
 	}
-	s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
-	s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: hw.Line{Name: c.HangUp.Name}})
-	board, err := sim.New(sim.Config{Names: names})
+	lines, err := newWiring(c)
 	if err != nil {
 		return err
 	}
-	s.Lines = board
-	s.Light = hw.Line{Name: c.Light.Name}
-	s.Lock = relay.Config{
-		Line:   hw.Line{Name: c.Lock.Name},
-		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
+	if button := c.Button[0].Name; lines.real(c.HangUp.Name) == lines.real(button) { // a real panel may have none
+		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
+		s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: c.HangUp.named(c.HangUp.Name)})
 	}
-	var finger sync.Mutex // there is one: two presses at once would be one
-	s.Press = func(name string) error {
-		finger.Lock()
-		defer finger.Unlock()
-		return pressLine(board, name)
+	s.Lines, s.Press = lines, lines.presser(c.Button[0].Name)
+	s.Light = c.Light.named(c.Light.Name)
+	s.Lock = relay.Config{
+		Line:   c.Lock.named(c.Lock.Name),
+		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
 	}
 	return nil
 }
 
-const (
-	// retryPress is how long a visitor's press waits for a lost link: as long as one waits
-	// at a door before pressing again.
-	retryPress = 20 * time.Second
-	// pressTime is how long a simulated finger stays on a button.
-	pressTime = 100 * time.Millisecond
-)
-
-// pressLine presses a simulated button and lets go of it.
-func pressLine(b *sim.Board, name string) error {
-	if err := b.Press(name); err != nil {
-		return err
-	}
-	time.Sleep(pressTime)
-	return b.Release(name)
-}
+// retryPress is how long a visitor's press waits for a lost link: as long as one waits at a
+// door before pressing again.
+const retryPress = 20 * time.Second
 
 // listen opens a TCP address; what names it in the error.
 func listen(what, address string) (net.Listener, error) {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"strconv"
@@ -188,7 +189,7 @@ func strictKey(node *unstable.Node, key toml.Key, t reflect.Type) string {
 
 // strictValue says what is wrong with the value of a key, whose type is to.
 func strictValue(v *unstable.Node, key toml.Key, t, to reflect.Type) string {
-	if to == reflect.TypeFor[Duration]() && v.Kind != unstable.String {
+	if (to == reflect.TypeFor[Duration]() || to == reflect.TypeFor[*Duration]()) && v.Kind != unstable.String {
 		return strings.Join(key, ".") + `: a duration is written with its unit, like "5s" or "1m30s"`
 	}
 	for it := v.Children(); (v.Kind == unstable.InlineTable || v.Kind == unstable.Array) && it.Next(); {
@@ -246,6 +247,9 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 		return fields
 	}
 	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous {
+			maps.Copy(fields, fieldsOf(f.Type)) // as the decoder does
+		}
 		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name != "" && name != "-" {
 			fields[name] = t.Field(i).Type
 		}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+
+	"intercom/hw"
+	"intercom/hw/cdev"
+	"intercom/hw/sim"
+	"intercom/internal/conf"
+)
+
+// wire is a line as the configuration has it. Without a name it is simulated.
+type wire struct {
+	Line      string `toml:"line"`
+	ActiveLow bool   `toml:"active_low"`
+}
+
+// inputWire is a button's.
+type inputWire struct {
+	wire
+	Pull     string         `toml:"pull"`
+	Debounce *conf.Duration `toml:"debounce"`
+}
+
+// defaultDebounce is longer than contacts bounce and shorter than anybody notices.
+const defaultDebounce = 20 * time.Millisecond
+
+var pulls = map[string]gpio.Pull{"": gpio.PullNoChange, "up": gpio.PullUp, "down": gpio.PullDown, "none": gpio.Float}
+
+func (w wire) named(name string) hw.Line { return hw.Line{Name: name, ActiveLow: w.ActiveLow} }
+
+func (w inputWire) named(name string) hw.Line {
+	l := w.wire.named(name)
+	if w.Line == "" {
+		return l // a simulated finger does not bounce
+	}
+	l.Pull, l.Debounce = pulls[w.Pull], defaultDebounce
+	if w.Debounce != nil {
+		l.Debounce = time.Duration(*w.Debounce)
+	}
+	return l
+}
+
+// maxDebounce is where a press begins to feel late.
+const maxDebounce = 500 * time.Millisecond
+
+// checkLines refuses wiring that cannot be. Lines that do not exist are found at the start.
+func (c *config) checkLines() error {
+	taken := map[string]string{}
+	check := func(key string, w wire) error {
+		if other := taken[w.Line]; w.Line != "" && other != "" {
+			return c.wrong(key+"line", "%q is the line of %s already", w.Line, other)
+		}
+		taken[w.Line] = key[:len(key)-1]
+		return nil
+	}
+	input := func(key string, w inputWire) error {
+		if _, ok := pulls[w.Pull]; !ok {
+			return c.wrong(key+"pull", `%q is none of "up", "down", "none" and ""`, w.Pull)
+		}
+		if w.Debounce != nil && (*w.Debounce < 0 || time.Duration(*w.Debounce) > maxDebounce) {
+			return c.wrong(key+"debounce", "%v is outside 0s to %v", time.Duration(*w.Debounce), maxDebounce)
+		}
+		return check(key, w.wire)
+	}
+	real := len(c.Button) > 0 && c.Button[0].Line != ""
+	for i, b := range c.Button {
+		key := fmt.Sprintf("button.%d.", i)
+		if (b.Line != "") != real {
+			return c.wrong(key+"line", "is given for some buttons only; all are real or all are simulated")
+		}
+		if err := input(key, b.inputWire); err != nil {
+			return err
+		}
+	}
+	if c.HangUp.Line != "" && !real {
+		return c.wrong("hang_up.line", "is given and the other buttons are simulated")
+	}
+	if err := input("hang_up.", c.HangUp.inputWire); err != nil {
+		return err
+	}
+	if err := check("light.", c.Light.wire); err != nil {
+		return err
+	}
+	return check("lock.", c.Lock.wire)
+}
+
+// wiring is the lines of a station: each one is a line of a GPIO chip or a simulated one.
+// The station knows them by what they are for, the chips by their own names.
+type wiring struct {
+	chips hw.Lines
+	board *sim.Board
+	names map[string]string // what it is for -> the chip's name of it
+}
+
+// newWiring lists what is real.
+func newWiring(c *config) (*wiring, error) {
+	w := &wiring{chips: cdev.Lines{}, names: map[string]string{}}
+	var simulated []string
+	add := func(name, line string) {
+		if line == "" {
+			simulated = append(simulated, name)
+		} else {
+			w.names[name] = line
+		}
+	}
+	for _, b := range c.Button {
+		add(b.Name, b.Line)
+	}
+	add(c.HangUp.Name, c.HangUp.Line)
+	add(c.Light.Name, c.Light.Line)
+	add(c.Lock.Name, c.Lock.Line)
+	board, err := sim.New(sim.Config{Names: simulated})
+	w.board = board
+	return w, err
+}
+
+// real tells whether there is a line behind a name.
+func (w *wiring) real(name string) bool { return w.names[name] != "" }
+
+// Inputs is part of hw.Lines. The lines are all real or all simulated.
+func (w *wiring) Inputs(lines ...hw.Line) (hw.Inputs, error) {
+	if len(lines) == 0 || !w.real(lines[0].Name) {
+		return w.board.Inputs(lines...)
+	}
+	purpose := map[string]string{}
+	lines = slices.Clone(lines)
+	for i, l := range lines {
+		lines[i].Name = w.names[l.Name]
+		purpose[lines[i].Name] = l.Name
+	}
+	in, err := w.chips.Inputs(lines...)
+	if err != nil {
+		return nil, err
+	}
+	return &wiredInputs{in, purpose}, nil
+}
+
+// Output is part of hw.Lines.
+func (w *wiring) Output(l hw.Line, active bool) (hw.Output, error) {
+	if !w.real(l.Name) {
+		return w.board.Output(l, active)
+	}
+	l.Name = w.names[l.Name]
+	return w.chips.Output(l, active)
+}
+
+// wiredInputs are inputs of chips, by what they are for.
+type wiredInputs struct {
+	hw.Inputs
+	purpose map[string]string
+}
+
+// Next is part of hw.Inputs.
+func (in *wiredInputs) Next(ctx context.Context) (hw.Edge, error) {
+	e, err := in.Inputs.Next(ctx)
+	e.Line = in.purpose[e.Line]
+	return e, err
+}
+
+// pressTime is how long a simulated finger stays on a button.
+const pressTime = 100 * time.Millisecond
+
+// presser presses simulated buttons; nil: a press of a real one cannot be simulated.
+func (w *wiring) presser(button string) func(string) error {
+	if w.real(button) {
+		return nil
+	}
+	var finger sync.Mutex // there is one: two presses at once would be one
+	return func(name string) error {
+		finger.Lock()
+		defer finger.Unlock()
+		if err := w.board.Press(name); err != nil {
+			return err
+		}
+		time.Sleep(pressTime)
+		return w.board.Release(name)
+	}
+}
