@@ -44,6 +44,8 @@ type Config struct {
 	Channel signaling.Channel
 	// Media has the camera, the microphone and the loudspeaker. It must be there.
 	Media Media
+	// Display is where pictures of peers are seen; nil: nowhere.
+	Display Display
 	// ICE says which servers help to find a path; zero: none.
 	ICE ICE
 	// Net is the network that media use; nil: the host's.
@@ -81,7 +83,7 @@ type Media interface {
 	// a call starts, so that the camera wakes while phones ring, and again if another
 	// one is negotiated. It returns at once: a device is awaited in Feed.Next.
 	Open(capture.Codec) (capture.Feed, error)
-	// Play takes sound from one user. Pictures from peers are not asked for.
+	// Play takes sound from one user. Pictures go to Config.Display.
 	Play(signaling.UserID, capture.Codec) (capture.Player, error)
 }
 

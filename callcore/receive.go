@@ -19,8 +19,8 @@ const (
 	rtcpSize = 1500
 )
 
-// readTrack reads what a peer sends until the connection closes. Sound is played;
-// pictures only show that the peer is there.
+// readTrack reads what a peer sends until the connection closes. Sound is played; pictures
+// are shown if there is a display.
 func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 	codec := codecOf(t.Codec().MimeType)
 	var player capture.Player
@@ -32,6 +32,13 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 			player = p
 			defer player.Close()
 		}
+	}
+	screen, err := w.show(t, codec)
+	if err != nil {
+		w.report(ctx, report{what: trackFailed, codec: codec, err: err})
+	}
+	if screen != nil {
+		defer screen.viewer.Close()
 	}
 	buf := make([]byte, rtpSize)
 	var header rtp.Header
@@ -59,7 +66,13 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
 		}
-		if end == start || webrtc.PayloadType(header.PayloadType) != t.PayloadType() {
+		if webrtc.PayloadType(header.PayloadType) != t.PayloadType() {
+			continue
+		}
+		if screen != nil {
+			screen.take(buf[:n], now) // padding as well: its numbers are not missing
+		}
+		if end == start {
 			continue
 		}
 		if codec.IsVideo() {

@@ -156,6 +156,16 @@ type Player interface {
 	Close() error
 }
 
+// Viewer takes the pictures that one peer sends, in order and from one goroutine. It begins
+// with a key frame, and after a loss goes on with one.
+type Viewer interface {
+	// View takes one coded picture, which it borrows. The goroutine is the one that reads the
+	// peer's stream: what takes longer than until the next picture is late. An error asks
+	// the peer for a key frame.
+	View(*Packet) error
+	Close() error
+}
+
 // What shared devices answer with when they cannot serve.
 var (
 	ErrClosed     = errors.New("capture: closed")      // this feed or player was closed

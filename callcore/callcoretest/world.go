@@ -155,6 +155,8 @@ type Spec struct {
 	// Prepared is how many connections the phone keeps ready.
 	Prepared int
 	Logger   *slog.Logger
+	// Display may be nil.
+	Display callcore.Display
 	// Host gives it the loopback interface of this machine in the place of the virtual
 	// network: real sockets and real time, outside of bubbles.
 	Host bool
@@ -170,7 +172,7 @@ func (w *World) Phone(s Spec) *Phone {
 		s.Codecs = []capture.Codec{capture.H264, capture.VP8, capture.Opus}
 	}
 	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: s.Net, tb: w.tb, ended: make(chan error, 1)}
-	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Prepared: s.Prepared, Logger: s.Logger}
+	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Prepared: s.Prepared, Logger: s.Logger, Display: s.Display}
 	if s.Host {
 		cfg.ICE.Interfaces = []string{"lo"}
 	} else {
