@@ -11,6 +11,10 @@ import (
 // a loss (RFC 3550, A.1).
 const maxDropout = 3000
 
+// recentPackets is how many are remembered, so that one which comes twice counts once:
+// browsers send old packets again, to probe what the network carries.
+const recentPackets = 512
+
 // reception counts what of one stream is lost, and how unevenly it arrives (RFC 3550, A.3
 // and A.8). It belongs to the goroutine that reads the stream and allocates nothing.
 type reception struct {
@@ -20,6 +24,7 @@ type reception struct {
 	newest   int64 // the highest
 	received int64
 	told     int64 // of losses
+	recent   [recentPackets]int64
 
 	arrival time.Duration // of the last packet
 	stamp   uint32        // its RTP timestamp
@@ -33,16 +38,27 @@ type reception struct {
 func (r *reception) take(h *rtp.Header, at time.Duration, t *trackTraffic) {
 	ahead := int64(int16(h.SequenceNumber - uint16(r.newest)))
 	if !r.begun || ahead > maxDropout || ahead < -maxDropout {
-		r.begun, r.base, r.newest, r.received, r.told = true, int64(h.SequenceNumber), int64(h.SequenceNumber), 1, 0
+		first := 1<<16 + int64(h.SequenceNumber) // never zero
+		r.begun, r.base, r.newest, r.received, r.told = true, first, first, 1, 0
+		r.recent = [recentPackets]int64{}
+		r.recent[first%recentPackets] = first
 		r.arrival, r.stamp = at, h.Timestamp
 		return
 	}
+	n := r.newest + ahead
+	if n < 0 || r.recent[n%recentPackets] == n {
+		return
+	}
+	r.recent[n%recentPackets] = n
 	r.received++
-	r.base = min(r.base, r.newest+ahead)
-	r.newest = max(r.newest, r.newest+ahead)
+	r.base = min(r.base, n)
+	r.newest = max(r.newest, n)
 	if lost := r.newest - r.base + 1 - r.received; lost != r.told {
 		t.lost.Add(lost - r.told)
 		r.told = lost
+	}
+	if ahead < 0 {
+		return // it was sent again, and its time says nothing
 	}
 	sent := time.Duration(int32(h.Timestamp-r.stamp)) * time.Second / time.Duration(r.rate)
 	d := at - r.arrival - sent

@@ -23,7 +23,8 @@ func TestReception(t *testing.T) {
 		"two lost":      {[]uint16{65534, 1, 2}, 2},
 		"late":          {[]uint16{10, 12, 11, 13}, 0},
 		"before all":    {[]uint16{10, 9, 11}, 0},
-		"twice":         {[]uint16{10, 10, 11}, -1},
+		"twice":         {[]uint16{10, 10, 11, 11, 10}, 0},
+		"twice, a loss": {[]uint16{65534, 65534, 0, 1, 0, 65535, 65535, 3}, 1},
 		"new beginning": {[]uint16{10, 12, 40000, 40001, 40003}, 2},
 	} {
 		var count trackTraffic
@@ -42,9 +43,10 @@ func TestReception(t *testing.T) {
 func TestJitter(t *testing.T) {
 	var count trackTraffic
 	r := reception{rate: 48000}
-	stamp, at := ^uint32(0)-3*960, time.Hour
+	stamp, at, number := ^uint32(0)-3*960, time.Hour, uint16(65530)
 	packet := func(late time.Duration) time.Duration {
-		r.take(&rtp.Header{Timestamp: stamp}, at+late, &count)
+		r.take(&rtp.Header{SequenceNumber: number, Timestamp: stamp}, at+late, &count)
+		number++
 		stamp, at = stamp+960, at+20*time.Millisecond
 		return time.Duration(count.jitter.Load())
 	}

@@ -38,8 +38,7 @@ type TrackStats struct {
 	PicturesSent, PicturesReceived Pictures
 
 	// Lost is how many packets of the peer's have not arrived, and Jitter how much the
-	// time between them varies (RFC 3550, 6.4.1). Duplicates make Lost smaller, also
-	// than zero.
+	// time between them varies (RFC 3550, 6.4.1). What was sent again in time is not lost.
 	Lost   int64
 	Jitter time.Duration
 	// RemoteLost, RemoteFractionLost (0 to 1, of late) and RemoteJitter are what the peer
