@@ -273,9 +273,9 @@ func TestEventOrder(t *testing.T) {
 		closed(t, phone, callcore.ReasonPeerHungUp)
 		want := map[*callcoretest.Phone]string{
 			door: "pending session:calling Accepted connecting session:connecting checking connected completed session:connected " +
-				"MediaStarted session:closing closed ConnectionClosed Closed",
+				"MediaStarted Established session:closing closed ConnectionClosed Closed",
 			phone: "Incoming connecting session:connecting checking connected completed session:connected " +
-				"MediaStarted HungUp session:closing hung up ConnectionClosed Closed",
+				"MediaStarted Established HungUp session:closing hung up ConnectionClosed Closed",
 		}
 		for p, want := range want {
 			var got []string

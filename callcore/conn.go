@@ -111,6 +111,7 @@ const (
 	allGathered
 	statsTaken
 	spareReady // or has more candidates
+	sentFirst  // packet of the call
 )
 
 // newConn makes a connection with p, or a spare one if p is nil.
@@ -318,6 +319,7 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 		case webrtc.ICEConnectionStateChecking:
 			w.report(ctx, report{what: checksBegan})
 		case webrtc.ICEConnectionStateConnected:
+			w.peer.traffic.reached(momentICE)
 			// DTLS takes two round trips more: time enough for a key frame.
 			for _, t := range w.tracks {
 				t.demandKey()
@@ -328,6 +330,9 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 		in, ok := inputOfMedia[s]
 		if !ok {
 			return
+		}
+		if in == mediaConnected {
+			w.peer.traffic.reached(momentDTLS)
 		}
 		w.report(ctx, report{what: becameInput, input: in})
 		if in == mediaConnected {
@@ -401,6 +406,7 @@ func (w *conn) addTracks(ctx, up context.Context, audio, video bool) error {
 		if err != nil {
 			return fmt.Errorf("add track: %w", err)
 		}
+		t.sentFirst = func() { w.report(ctx, report{what: sentFirst}) }
 		starts = append(starts, func() { t.readRTCP(sender) }, func() {
 			if codec, err := t.run(ctx, up); err != nil && !isEnd(err) {
 				w.report(ctx, report{what: trackFailed, codec: codec, err: err})

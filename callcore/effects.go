@@ -29,6 +29,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		if p.conn == nil {
 			p.info = c.info
 			l.peers[p.key()] = p
+			p.traffic.reached(momentPressed)
 			if l.takeSpare(p) {
 				return
 			}
@@ -42,6 +43,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.callInfo()})
 	case bind:
 		p.bound, p.device = true, c.signal.Device
+		p.traffic.reached(momentAccepted)
 	case applyAnswer:
 		p.ufrag = iceUfrag(c.signal.SDP)
 		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
@@ -51,6 +53,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case beatOthers, callOff, sendElsewhere, keepInfo, armWatch:
 		l.performGroup(ctx, p, e, c)
 	case prepareAnswer:
+		p.traffic.reached(momentAccepted)
 		if c.signal == nil { // it was asked for, and not by the peer
 			p.info = c.info
 		}

@@ -95,6 +95,9 @@ func newEngine(cfg Config) (*engine, error) {
 		s.SetRelayAcceptanceMinWait(relayWait)
 	}
 	s.SetDTLSRetransmissionInterval(dtlsInterval)
+	// The cookie of DTLS (RFC 6347, 4.2.1) costs a round trip to prove that the peer has
+	// the address it sends from, which ICE has proved already. Browsers leave it out, too.
+	s.SetDTLSInsecureSkipHelloVerify(true)
 
 	c := webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}
 	if cfg.ICE.Policy == PolicyRelay {

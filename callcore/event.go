@@ -124,6 +124,13 @@ type StatsReport struct {
 	Stats Stats
 }
 
+// Established says that media flow both ways with User, for the first time in this call,
+// and how long each step has taken.
+type Established struct {
+	Head
+	Timeline Timeline
+}
+
 // MediaFailed says that a track of ours cannot be sent to User, or his not be played; the
 // call goes on without it. Err wraps ErrNoCommonCodec if the two have no codec for pictures
 // in common.

@@ -360,6 +360,9 @@ func (l *loop) reported(ctx context.Context, r report) {
 	switch r.what {
 	case trackStarted:
 		l.emit(MediaStarted{l.head(p, p.device), r.codec})
+		l.mediaFlow(p)
+	case sentFirst:
+		l.mediaFlow(p)
 	case trackFailed:
 		l.log.Warn("track failed", keyCall, p.wire, keyPeer, int64(p.user), keyError, r.err)
 		l.emit(MediaFailed{l.head(p, p.device), r.codec, r.err})

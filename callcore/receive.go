@@ -63,6 +63,7 @@ func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
 		quality.take(&header, at, count)
 		w.heard.Store(int64(max(1, now.Sub(w.born))))
 		if first {
+			w.peer.traffic.reached(momentFirstReceived)
 			<-up.Done() // that it is connected is told first
 			w.report(ctx, report{what: trackStarted, codec: codec})
 		}

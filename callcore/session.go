@@ -24,6 +24,8 @@ type Invite struct {
 	// goes into the descriptions, and to the users as "bandwidth" in the application data,
 	// which a JS callee obeys.
 	Bandwidth int
+	// Pressed is when somebody asked for the call, for the Timeline; zero: with Call.
+	Pressed time.Time
 }
 
 // Session is one call, outgoing or incoming. Its methods may be called from any goroutine
@@ -37,6 +39,7 @@ type Session struct {
 	mode     Mode
 	// bandwidth is what the pictures may have, in kbit/s; zero: any.
 	bandwidth int
+	pressed   time.Time // zero: with Call
 	// peers are those we call, or those in an incoming session: the initiator, and in a
 	// conference the others whom he called. The slice does not change; what
 	// it points to is the loop's, except for what is said to be atomic.
@@ -65,7 +68,7 @@ func (c *Client) NewSession(inv Invite) (*Session, error) {
 	if err := c.check(inv); err != nil {
 		return nil, &OpError{Op: "new session", Err: err}
 	}
-	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType, mode: inv.Mode, bandwidth: inv.Bandwidth}
+	s := &Session{client: c, id: uuid.NewString(), callType: inv.CallType, mode: inv.Mode, bandwidth: inv.Bandwidth, pressed: inv.Pressed}
 	s.state.Store(uint32(StateNew))
 	for _, u := range inv.Users {
 		wire, opponents := s.id, slices.Clone(inv.Users)
@@ -220,6 +223,7 @@ type peer struct {
 	answer string // ours, to be repeated
 	conn   *conn
 	ice    progress // of conn
+	flows  bool     // Established was told
 
 	ours       []signaling.Candidate // all found so far
 	sent       int                   // of ours

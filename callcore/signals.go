@@ -54,6 +54,9 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 	if p != nil && p.device == s.Device {
 		p.gone = false
 	}
+	if p != nil && !p.session.incoming {
+		p.traffic.reached(momentRinging)
+	}
 	switch {
 	case s.Peer == l.cfg.Channel.Self():
 		l.invalid(nil, s, ErrOwnID)
@@ -280,6 +283,9 @@ func (l *loop) write(ctx context.Context) {
 		one, done := context.WithTimeout(ctx, sendTimeout)
 		err := l.cfg.Channel.Send(one, o.signal)
 		done()
+		if k := o.signal.Kind; err == nil && o.peer != nil && (k == signaling.Call || k == signaling.Accept) {
+			o.peer.traffic.reached(momentSent)
+		}
 		if err != nil {
 			select {
 			case l.failed <- sendFailure{o, err}:

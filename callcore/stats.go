@@ -74,6 +74,7 @@ type PathEnd struct {
 // traffic counts what is exchanged with a peer. It is written by the tracks' goroutines.
 type traffic struct {
 	begin        time.Time // anchors moments to the monotonic clock; constant
+	moments      moments
 	audio, video trackTraffic
 	path         atomic.Pointer[webrtc.ICETransport] // of the connection there is; nil: none
 	asked        sampler                             // for Session.Stats

@@ -40,6 +40,8 @@ type track struct {
 	sources   *sources
 	muted     *atomic.Bool
 	traffic   *trackTraffic
+	whole     *traffic // of both tracks
+	sentFirst func()   // reports the first packet of the call
 
 	chosen chan struct{} // closed when bound is known
 	mu     sync.Mutex
@@ -94,7 +96,7 @@ func (w *conn) ownTracks() {
 			kind = VideoTrack
 		}
 		t.muted, t.sources = &w.peer.session.muted[kind], &w.peer.session.sources
-		t.traffic = w.peer.traffic.of(t.codecs[0])
+		t.traffic, t.whole = w.peer.traffic.of(t.codecs[0]), &w.peer.traffic
 	}
 }
 
@@ -304,6 +306,9 @@ func (t *track) writeRTP(payload []byte) error {
 	}
 	if n > 0 {
 		t.traffic.sent(len(payload))
+		if t.whole.reached(momentFirstSent) {
+			t.sentFirst()
+		}
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (n negotiated) RTCPReader() interceptor.RTCPReader                     { re
 // bound returns a track that writes c to w.
 func bound(t testing.TB, c capture.Codec, w *wire) *track {
 	t.Helper()
-	k := &track{video: c.IsVideo(), codecs: []capture.Codec{c}, muted: new(atomic.Bool), traffic: new(trackTraffic), chosen: make(chan struct{})}
+	k := &track{whole: new(traffic), sentFirst: func() {}, video: c.IsVideo(), codecs: []capture.Codec{c}, muted: new(atomic.Bool), traffic: new(trackTraffic), chosen: make(chan struct{})}
 	params := offered[c].params
 	params.PayloadType = 99 // the peer chose it
 	if _, err := k.Bind(negotiated{[]webrtc.RTPCodecParameters{params}, w}); err != nil {
@@ -187,7 +187,7 @@ func TestMediaClock(t *testing.T) {
 
 // TestChoice: our order counts, not theirs.
 func TestChoice(t *testing.T) {
-	k := &track{video: true, codecs: []capture.Codec{capture.H264, capture.VP8}, traffic: new(trackTraffic)}
+	k := &track{whole: new(traffic), sentFirst: func() {}, video: true, codecs: []capture.Codec{capture.H264, capture.VP8}, traffic: new(trackTraffic)}
 	for _, c := range []struct {
 		theirs []capture.Codec
 		want   capture.Codec

@@ -60,7 +60,12 @@ func NewWorldIPv6(tb testing.TB) *World {
 
 func newWorld(tb testing.TB, network, addresses string) *World {
 	tb.Helper()
-	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: network, MinDelay: time.Millisecond, LoggerFactory: logging.NewDefaultLoggerFactory()})
+	return newWorldAt(tb, network, addresses, time.Millisecond)
+}
+
+func newWorldAt(tb testing.TB, network, addresses string, delay time.Duration) *World {
+	tb.Helper()
+	r, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: network, MinDelay: delay, LoggerFactory: logging.NewDefaultLoggerFactory()})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -137,6 +137,9 @@ func printStatus(w io.Writer, st control.Status) error {
 		if c.Codec != "" {
 			row("", "we send %s", c.Codec)
 		}
+		if c.Times != nil {
+			row("", "%s", c.Times)
+		}
 	}
 	if st.Link.Up {
 		row("chat", "connected since %s", st.Link.Since.Format(time.DateTime))

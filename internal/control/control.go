@@ -5,6 +5,7 @@ package control
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -19,7 +20,8 @@ type Event struct {
 	Name string `json:"name,omitempty"` // a button's, a lock's, a resident's, a condition's
 	// Reason is set where something was refused, failed or ended; a short phrase.
 	Reason string `json:"reason,omitempty"`
-	Text   string `json:"text"` // a sentence for a person
+	Text   string `json:"text"`            // a sentence for a person
+	Times  *Times `json:"times,omitempty"` // of Timed
 }
 
 // The types of events.
@@ -31,6 +33,7 @@ const (
 	Declined      = "declined"       // by User
 	NotAnswered   = "not_answered"   // nobody did in time
 	Connected     = "connected"      // media flows with User
+	Timed         = "timed"          // media flows both ways; Times has how the call came about
 	Ended         = "ended"          // the call; Reason
 	Opened        = "opened"         // the lock Name, by User
 	Locked        = "locked"         // the lock Name is safe again
@@ -92,6 +95,32 @@ type Call struct {
 	Since    time.Time `json:"since"`
 	Media    bool      `json:"media"` // arrives from the peer
 	Codec    string    `json:"codec,omitempty"`
+	Times    *Times    `json:"times,omitempty"` // once somebody has answered
+}
+
+// Times says when the call with one resident got how far; what is missing has not happened.
+type Times struct {
+	Pressed       time.Time `json:"pressed,omitzero"`        // the button, by the kernel's clock where it tells; or the call came
+	Sent          time.Time `json:"sent,omitzero"`           // the call, to the chat server; or our answer
+	Ringing       time.Time `json:"ringing,omitzero"`        // first heard of the resident's phone
+	Accepted      time.Time `json:"accepted,omitzero"`       // answered
+	ICE           time.Time `json:"ice,omitzero"`            // a path was found
+	DTLS          time.Time `json:"dtls,omitzero"`           // keys were agreed on
+	FirstSent     time.Time `json:"first_sent,omitzero"`     // first packet of media to the resident
+	FirstReceived time.Time `json:"first_received,omitzero"` // and from there
+}
+
+// String tells the times in milliseconds, for a person.
+func (t Times) String() string {
+	ms := func(from, to time.Time) string {
+		if from.IsZero() || to.IsZero() {
+			return "?"
+		}
+		return strconv.FormatFloat(to.Sub(from).Seconds()*1000, 'f', 1, 64)
+	}
+	return "answered in " + ms(t.Pressed, t.Accepted) + " ms (the call was sent in " + ms(t.Pressed, t.Sent) + " ms); from the answer on: path " +
+		ms(t.Accepted, t.ICE) + " ms, keys " + ms(t.Accepted, t.DTLS) + " ms, first packet out " + ms(t.Accepted, t.FirstSent) +
+		" ms, in " + ms(t.Accepted, t.FirstReceived) + " ms"
 }
 
 // Level is a measurement of sound.

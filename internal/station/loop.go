@@ -22,6 +22,7 @@ type loop struct {
 	wake     *time.Timer
 	peer     peer            // who is in the call, for the status
 	news     []control.Event // of this turn
+	pressed  time.Time       // the last button
 }
 
 // peer is what is known of the one who talks to the door.
@@ -52,6 +53,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			l.callEvent(ctx, e)
 		case e := <-edges:
 			if e.Active {
+				l.pressed = e.At
 				l.take(ctx, door.Pressed{Button: e.Line})
 			}
 		case e, ok := <-opened:
@@ -61,6 +63,9 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			}
 			l.take(ctx, door.LockChanged{Lock: l.cfg.Door.Lock, Open: e.Open})
 		case in := <-l.asks:
+			if _, ok := in.(door.Pressed); ok {
+				l.pressed = time.Now()
+			}
 			l.take(ctx, in)
 		case <-l.faults:
 			l.take(ctx, door.Fault{Wrong: len(l.health.Wrong()) > 0})
@@ -143,6 +148,9 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 			l.peer.media = true
 		}
 		l.take(ctx, door.MediaStarted{Call: key, User: h.User})
+	case callcore.Established:
+		t := times(e.Timeline)
+		l.tell(control.Event{Type: control.Timed, Call: h.Session.ID(), User: int64(h.User), Times: t, Text: t.String()})
 	case callcore.Updated:
 		in := door.Asked{Call: key, User: h.User, Command: e.Info[infoCommand], Live: e.Live, NotLive: e.NotLive}
 		if age := time.Since(h.Time); age > stale {
@@ -237,7 +245,7 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 }
 
 func (l *loop) ring(ctx context.Context, e door.Ring) {
-	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video})
+	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video, Pressed: l.pressed})
 	if err == nil {
 		l.remember(e.Call, s)
 		err = s.Call(ctx, map[string]string{"door": l.cfg.Door.Lock})
@@ -288,6 +296,7 @@ func (l *loop) show() {
 		if st.Phase == door.Talking {
 			call.Device, call.Media = l.peer.device, l.peer.media
 			call.Codec = sentVideo(s, st.User)
+			call.Times = timesOf(s, st.User)
 		}
 	}
 	state := st.Phase.String()

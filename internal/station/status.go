@@ -90,6 +90,23 @@ func (s *Station) Status() control.Status {
 	return st
 }
 
+// timesOf returns how the call with a user came about; nil if it is with another one.
+func timesOf(s *callcore.Session, u signaling.UserID) *control.Times {
+	for _, t := range s.Timeline() {
+		if t.User == u {
+			return times(t)
+		}
+	}
+	return nil
+}
+
+func times(t callcore.Timeline) *control.Times {
+	return &control.Times{
+		Pressed: t.Pressed, Sent: t.Sent, Ringing: t.Ringing, Accepted: t.Accepted,
+		ICE: t.ICE, DTLS: t.DTLS, FirstSent: t.FirstSent, FirstReceived: t.FirstReceived,
+	}
+}
+
 // silence is the level of a loudspeaker that is off, in dBFS.
 const silence = -100
 
