@@ -75,8 +75,8 @@ var intercom = sync.OnceValues(func() (string, error) {
 })
 
 // startDoor runs the program with a configuration file of this text, and with env added
-// to its environment.
-func startDoor(name, config string, env []string, command string, args ...string) (*door, error) {
+// to its environment; by way of wrap, a command that runs another one, unless that is nil.
+func startDoor(name, config string, wrap, env []string, command string, args ...string) (*door, error) {
 	program, err := intercom()
 	if err != nil {
 		return nil, err
@@ -85,8 +85,8 @@ func startDoor(name, config string, env []string, command string, args ...string
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	args = append([]string{command, "--config", file}, args...)
-	cmd := exec.Command(program, args...)
+	all := slices.Concat(wrap, []string{program, command, "--config", file}, args)
+	cmd := exec.Command(all[0], all[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	p, err := startProcess(name, cmd)
 	if err != nil {
@@ -109,11 +109,15 @@ func newSocket() (string, error) {
 // startDemo starts a demo, with more settings than all doors have, and with env added to
 // its environment.
 func startDemo(name, more string, env ...string) (*demo, error) {
+	return startDemoIn(nil, name, more, env...)
+}
+
+func startDemoIn(wrap []string, name, more string, env ...string) (*demo, error) {
 	socket, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	d, err := startDoor(name, fmt.Sprintf(settings, doorTone, ringTime)+more, env, "demo",
+	d, err := startDoor(name, fmt.Sprintf(settings, doorTone, ringTime)+more, wrap, env, "demo",
 		"--listen", "127.0.0.1:0", "--control", socket, "--sdk", filepath.Join(lab.root, "build", "sdk"))
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func TestProsody(t *testing.T) {
 	must(t, err)
 	config := fmt.Sprintf(runSettings, app, doorAccount.login, doorAccount.id, doorAccount.password,
 		domain, p.chat, socket, anna.id, doorTone, ringTime)
-	d, err := startDoor("run", config, nil, "run")
+	d, err := startDoor("run", config, nil, nil, "run")
 	must(t, err)
 	must(t, d.connect(socket))
 	// A second door with the same account would answer for it.

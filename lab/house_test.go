@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"intercom/internal/control"
 	"intercom/lab/browser"
 )
 
@@ -126,18 +127,19 @@ func startHouseDoor(a account, chat, ring, more string) (*door, error) {
 		config += fmt.Sprintf("[[button]]\nname = %q\nlabel = \"Ring\"\nresidents = [%q]\n", r.login, r.login)
 		config += fmt.Sprintf("[[resident]]\nid = %d\nname = %q\nmay_open = true\nmay_call = true\n", r.id, r.login)
 	}
-	d, err := startDoor("house-"+a.login, config, nil, "run")
+	d, err := startDoor("house-"+a.login, config, nil, nil, "run")
 	if err != nil {
 		return nil, err
 	}
 	return d, d.connect(socket)
 }
 
-// use gives one of the house's doors to a test.
+// use gives one of the house's doors to a test. The server may have been restarted.
 func use(t *testing.T, start func() (*door, error)) *door {
 	t.Helper()
 	d, err := start()
 	must(t, err)
+	d.until(t, returns, "at its chat server", func(s control.Status) bool { return s.Link.Up })
 	d.begin(t)
 	return d
 }

@@ -20,8 +20,8 @@ type restarted interface {
 const away = time.Second
 
 // returns is the most that the door and the SDK take to reach a chat server that is back:
-// the one waits a little longer each time, the other tries every three seconds.
-const returns = 15 * time.Second
+// the one waits longer each time, up to 30 s, the other tries every three seconds.
+const returns = 35 * time.Second
 
 // TestChatRestart restarts the chat server while phones ring, and in a call: two servers at
 // the same time, each with a door and a phone.

@@ -33,6 +33,7 @@ const (
 	hungUp      = "hang-up to onStopCallListener"
 	cutImpolite = "cut to picture, impolite page"
 	cutPolite   = "cut to picture, polite page"
+	cutLink     = "cut to picture, the door's own link"
 )
 
 // table has the medians of a run, as kind, what, time.
@@ -56,7 +57,7 @@ func (m table) print(w io.Writer, committed ratios) {
 	fmt.Fprintf(w, "\ntimes in ms; as a ratio to %s in the same run, which must be below the limit\n", pair)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(tw, "\t%s\t%s\tratio\tlimit\t%s\tratio\tlimit\t\n", pair, doorSDK, doorPage)
-	for _, what := range []string{ring, ringGroup, picture, relayed, hungUp, cutImpolite, cutPolite} {
+	for _, what := range []string{ring, ringGroup, picture, relayed, hungUp, cutImpolite, cutPolite, cutLink} {
 		if m[pair][what] == 0 {
 			continue
 		}

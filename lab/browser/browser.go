@@ -73,6 +73,9 @@ type Config struct {
 	// Private gives pages neither camera nor microphone, and names under .local in place
 	// of the host's addresses.
 	Private bool
+	// Wrap is a command, with its arguments, that runs the command it is given, such as
+	// nsenter; empty: none. The driver is run by it, and so is the browser.
+	Wrap []string
 	// Log takes the driver's diagnostics and what every page writes to its console; nil
 	// discards them. It is written to by one goroutine at a time.
 	Log io.Writer
@@ -133,7 +136,8 @@ func Start(ctx context.Context, c Config) (*Browser, error) {
 		pages:   map[int]*Page{},
 	}
 	// The driver is given as an argument, so that it needs no file beside the test binary.
-	b.cmd = exec.Command("node", "--input-type=module", "--eval", string(driver))
+	command := append(slices.Clone(c.Wrap), "node", "--input-type=module", "--eval", string(driver))
+	b.cmd = exec.Command(command[0], command[1:]...)
 	b.cmd.Env = append(os.Environ(), "NODE_ROOT="+c.Root)
 	b.cmd.Stderr = b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
