@@ -40,6 +40,9 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		l.connect(ctx, p)
 		l.give(p, job{kind: makeOffer})
 	case sendCall:
+		if l.tooSoon(p, now) {
+			return
+		}
 		l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.callInfo()})
 	case bind:
 		p.bound, p.device = true, c.signal.Device

@@ -53,6 +53,9 @@ func (p *player) play(what, a, b byte) {
 	switch what % 12 {
 	case 0, 1, 2, 3, 4, 5:
 		g := signaling.Signal{Kind: signaling.Kind(what % 12), Peer: 1, Session: fmt.Sprint("S", a%3), Initiator: s.Self(), SDP: p.sdp(b, s)}
+		if a&4 == 4 { // a conference that user 2 has begun
+			g.Initiator, g.Opponents = 2, []signaling.UserID{1, 3}
+		}
 		if p.call != nil && a&1 == 1 {
 			g.Session, g.Initiator = p.call.Session, 1
 		}
@@ -74,7 +77,7 @@ func (p *player) play(what, a, b byte) {
 		s.Send(ctx, &g)
 	case 6:
 		users := []signaling.UserID{2, 3}[:1+a%2]
-		if n, err := p.door.NewSession(callcore.Invite{Users: users, CallType: signaling.CallType(1 + b%2)}); err == nil {
+		if n, err := p.door.NewSession(callcore.Invite{Users: users, CallType: signaling.CallType(1 + b%2), Mode: callcore.Mode(a >> 2 % 2)}); err == nil {
 			p.out = n
 			n.Call(ctx, nil)
 		}
@@ -124,6 +127,8 @@ func FuzzSignals(f *testing.F) {
 	f.Add([]byte{1, 0, 7, 7, 0, 0, 10, 1, 0, 11, 250, 250, 10, 0, 0, 1, 1, 7})
 	// Called by a, accepted; cut off; a reconnects, then b does, and the door gives up.
 	f.Add([]byte{1, 0, 7, 7, 0, 0, 10, 1, 0, 11, 100, 100, 0, 0, 135, 0, 16, 134, 0, 6, 142, 0, 10, 143, 11, 200, 200})
+	// A conference: called by a, accepted, called by the member, left by a.
+	f.Add([]byte{1, 4, 7, 7, 0, 0, 11, 10, 10, 1, 37, 7, 11, 100, 20, 4, 4, 7, 11, 200, 200})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 3*40 {
 			return

@@ -150,6 +150,30 @@ func TestLowerMemberIsCalled(t *testing.T) {
 	})
 }
 
+// TestMemberAfterLinkLoss: trap 4. That the link is back is no reason to call a member sooner.
+func TestMemberAfterLinkLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := callcoretest.NewWorld(t)
+		us := w.Phone(callcoretest.Spec{User: 7})
+		a, b := w.Script(2, "a"), w.Script(3, "b")
+		post(a, signaling.Signal{Kind: signaling.Call, SDP: a.Offer()}, 7, 3, 7)
+		must(t, callcoretest.Await[callcore.Incoming](us).Session.Accept(t.Context(), nil))
+		b.Await(signaling.Call)
+		called := time.Now()
+		for range 2 {
+			time.Sleep(time.Second)
+			us.Link.SetLink(false)
+			time.Sleep(100 * time.Millisecond)
+			us.Link.SetLink(true)
+			callcoretest.AwaitWhere(us, func(e callcore.LinkChanged) bool { return e.Up })
+		}
+		b.Await(signaling.Call)
+		if took := time.Since(called); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("called again after %v", took)
+		}
+	})
+}
+
 // TestLowerMemberIsSilent: who rang and went away is given up in time, and told.
 func TestLowerMemberIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

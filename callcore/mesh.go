@@ -161,6 +161,20 @@ func (l *loop) dialGap(p *peer) time.Duration {
 	return l.cfg.Timers.Dialing
 }
 
+// tooSoon tells whether a call to a member must wait, whatever asks for it, and times the
+// next one: from when this one is sent, not from when its description was asked for.
+func (l *loop) tooSoon(p *peer, now time.Time) bool {
+	if !p.session.incoming {
+		return false
+	}
+	if next := p.called.Add(meshGap); now.Before(next) {
+		p.dial = next
+		return true
+	}
+	p.called, p.dial = now, now.Add(l.dialGap(p))
+	return false
+}
+
 // elsewhere acts on the initiator's word that a device of ours has answered, and tells
 // whether an update was that. Those who have answered are not concerned.
 func (l *loop) elsewhere(ctx context.Context, p *peer, s *signaling.Signal) bool {

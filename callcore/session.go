@@ -230,6 +230,7 @@ type peer struct {
 	theirs     []keptCandidates
 	ufrag      string // of the description that their connection has
 	acceptSent time.Time
+	called     time.Time // last, if he is a member of a conference of somebody else's
 
 	dial, ring, grace, limit, resend time.Time // when the timers are due; zero: off
 
