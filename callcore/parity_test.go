@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,5 +249,66 @@ func TestInfo(t *testing.T) {
 		has(callcoretest.Await[callcore.Updated](door).Info, "back")
 		must(t, out.HangUp(t.Context(), info("stop")))
 		has(callcoretest.Await[callcore.HungUp](phone).Info, "stop")
+	})
+}
+
+// wall is a display that remembers what it is given.
+type wall struct {
+	mu     sync.Mutex
+	shown  []signaling.UserID
+	keys   []bool // of the pictures, whether it is a key frame
+	closed int
+}
+
+func (d *wall) Show(u signaling.UserID, _ capture.Codec) (capture.Viewer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shown = append(d.shown, u)
+	return (*viewer)(d), nil
+}
+
+// viewer is the wall as one connection sees it.
+type viewer wall
+
+func (v *viewer) View(p *capture.Packet) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.keys = append(v.keys, p.Key)
+	return nil
+}
+
+func (v *viewer) Close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed++
+	return nil
+}
+
+// TestDisplay: the pictures of a user are shown while he is in the call, from a key frame on.
+func TestDisplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := callcoretest.NewWorld(t)
+		var d wall
+		phone := w.Phone(callcoretest.Spec{User: 2, Codecs: []capture.Codec{capture.VP8, capture.Opus}})
+		c, err := callcore.New(callcore.Config{
+			Channel: w.Join(1, "door"), Media: callcoretest.NewMedia(capture.VP8, capture.Opus), Net: w.Net(), Display: &d,
+		})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.Run(ctx) }()
+		s := phone.Call(signaling.Video, 1)
+		must(t, await[callcore.Incoming](c).Session.Accept(t.Context(), nil))
+		time.Sleep(3 * time.Second)
+		must(t, s.HangUp(t.Context(), nil))
+		await[callcore.Closed](c)
+		cancel()
+		must(t, <-ended)
+		if !slices.Equal(d.shown, []signaling.UserID{2}) || d.closed != 1 {
+			t.Errorf("shown users %v, and %d viewers closed", d.shown, d.closed)
+		}
+		if len(d.keys) < 80 || !d.keys[0] {
+			t.Errorf("%d pictures in 3 s, the first one a key frame: %v", len(d.keys), d.keys[:min(1, len(d.keys))])
+		}
 	})
 }
