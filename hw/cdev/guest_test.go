@@ -64,7 +64,7 @@ func rig(t *testing.T) hwtest.Rig {
 		return fmt.Sprintf("%s/sim_gpio%d/%s", chip, i, what)
 	}
 	return hwtest.Rig{
-		Lines: cdev.Lines{}, Names: names, Unknown: name + "-none", Queue: cdev.QueueSize,
+		Lines: cdev.Lines{}, Names: names, Unknown: name + "-none", Queue: cdev.QueueSize, Blurred: true,
 		Drive: func(name string, high bool) {
 			level := "pull-down"
 			if high {

@@ -23,6 +23,9 @@ type Rig struct {
 	Names   [3]string // lines that exist
 	Unknown string    // one that does not
 	Queue   int       // edges the backend keeps for a reader at least
+	// Blurred benches make one of some changes that come fast, so that edges cannot be
+	// counted exactly.
+	Blurred bool
 
 	Drive func(name string, high bool) // drives a line from outside
 	High  func(name string) bool       // measures it from outside
@@ -234,16 +237,23 @@ func lostEdges(r Rig) error {
 	var last hw.Edge
 	for seen+lost < sent+1 {
 		e, err := next(in)
+		if err != nil && r.Blurred && seen > 0 {
+			break
+		}
 		if err != nil {
 			return fmt.Errorf("%d edges seen, %d counted as lost, of %d: %w", seen, lost, sent+1, err)
 		}
 		seen, lost, last = seen+1, lost+e.Lost, e
 	}
+	least, kept := sent+1, r.Queue
+	if r.Blurred {
+		least, kept = least*9/10, kept*3/4
+	}
 	switch {
-	case seen+lost != sent+1:
-		return fmt.Errorf("%d edges seen and %d counted as lost, want %d together", seen, lost, sent+1)
-	case seen < r.Queue:
-		return fmt.Errorf("%d edges kept, want %d", seen, r.Queue)
+	case seen+lost > sent+1 || seen+lost < least:
+		return fmt.Errorf("%d edges seen and %d counted as lost, want %d to %d together", seen, lost, least, sent+1)
+	case seen < kept:
+		return fmt.Errorf("%d edges kept, want %d", seen, kept)
 	case lost == 0:
 		return fmt.Errorf("%d edges were kept: the queue has no bound", seen)
 	case !last.Active:
