@@ -3,10 +3,15 @@
 package vm
 
 import (
+	"bytes"
 	"encoding/binary"
+	"image"
+	"image/color"
+	"image/jpeg"
 	"math"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,5 +105,41 @@ func testNetwork(t *testing.T, m *Machine) {
 	must(t, m.Link(t.Context(), true))
 	if got := answered(); got != 100 {
 		t.Errorf("after all that: %d of 100 are answered", got)
+	}
+}
+
+// testFeed plugs in an MJPEG camera, looks at a picture of it and unplugs it.
+func testFeed(t *testing.T, m *Machine) {
+	var frames [][]byte
+	for _, grey := range []uint8{60, 180} {
+		p := image.NewGray(image.Rect(0, 0, 320, 240))
+		for i := range p.Pix {
+			p.Pix[i] = grey
+		}
+		var b bytes.Buffer
+		must(t, jpeg.Encode(&b, p, nil))
+		frames = append(frames, b.Bytes())
+	}
+	for range 2 {
+		feeder, err := m.Feed(t.Context(), Feed{Format: "MJPG", Width: 320, Height: 240, Frames: frames})
+		must(t, err)
+		if got := shell(t, m, "v4l2-ctl -d "+FedCamera+" --get-fmt-video"); !strings.Contains(got, "'MJPG'") || !strings.Contains(got, "320/240") {
+			t.Errorf("the camera's format: got %s, want MJPG, 320x240", got)
+		}
+		shell(t, m, "v4l2-ctl -d "+FedCamera+" --stream-mmap --stream-count=1 --stream-to=/tmp/fed.jpeg")
+		file, err := m.Get(t.Context(), "/tmp/fed.jpeg")
+		must(t, err)
+		p, err := jpeg.Decode(bytes.NewReader(file))
+		must(t, err)
+		if grey := p.At(160, 120).(color.Gray).Y; p.Bounds().Dx() != 320 || (grey != 60 && grey != 180) {
+			t.Errorf("picture: got %v of grey %d, want 320x240 of grey 60 or 180", p.Bounds(), grey)
+		}
+		must(t, feeder.Signal(t.Context(), syscall.SIGKILL))
+		if err := feeder.Wait(5 * time.Second); err == nil {
+			t.Error("a feeder that was killed: got no error")
+		}
+		if got, err := m.Run(t.Context(), "v4l2-ctl", "-d", FedCamera, "--get-fmt-video"); err == nil {
+			t.Errorf("the camera without its feeder: got %s, want none", got)
+		}
 	}
 }

@@ -65,7 +65,11 @@ func (m *Machine) Start(ctx context.Context, c Command) (*Process, error) {
 	}
 	lines := json.NewDecoder(answer.Body)
 	var first wire.Output
-	if err := lines.Decode(&first); err != nil {
+	err = lines.Decode(&first)
+	if err == nil && first.PID == 0 {
+		err = errors.New("the agent does not say its number")
+	}
+	if err != nil {
 		answer.Body.Close()
 		return nil, fmt.Errorf("run %s: %w", name, err)
 	}

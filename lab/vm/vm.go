@@ -179,7 +179,7 @@ func arguments(c Config) []string {
 	}
 	return []string{
 		// Where /dev/kvm exists it is often no help: see docs/lab.md.
-		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "SandyBridge", "-smp", "2", "-m", fmt.Sprint(c.Memory),
+		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "SandyBridge,-x2apic,-tsc-deadline", "-smp", "2", "-m", fmt.Sprint(c.Memory),
 		"-nodefaults", "-no-reboot", "-display", "none", "-serial", serial,
 		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
 		"-device", "bochs-display", "-device", "i6300esb", "-action", "watchdog=" + c.Watchdog, "-device", "virtio-rng-pci",

@@ -48,6 +48,7 @@ func TestMachine(t *testing.T) {
 		{"dial", testDial},
 		{"sound", testSound},
 		{"plugs", testPlugs},
+		{"feed", testFeed},
 		{"network", testNetwork},
 		{"screen", testScreen},
 		{"watchdog", testWatchdog}, // the last: it stops the guest

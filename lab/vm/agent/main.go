@@ -3,6 +3,9 @@
 // simulated GPIO chip and connects to what listens in the guest. It is not part of the
 // intercom and knows nothing about it. Each request has its own goroutines, which end
 // with it.
+//
+// "agent feed DEVICE FORMAT INTERVAL FOLDER" instead writes the files of a folder to a device,
+// one after the other and again and again, each with one write.
 package main
 
 import (
@@ -24,6 +27,10 @@ import (
 func main() {
 	os.Setenv("PATH", "/bin")
 	os.Setenv("HOME", "/root")
+	if len(os.Args) > 1 && os.Args[1] == "feed" {
+		fmt.Fprintln(os.Stderr, "feed:", feed(os.Args[2:]))
+		os.Exit(1)
+	}
 	srv := &http.Server{Addr: fmt.Sprintf(":%d", wire.Port), Handler: handler()}
 	fmt.Fprintln(os.Stderr, "agent:", srv.ListenAndServe())
 	os.Exit(1)

@@ -34,10 +34,9 @@ func run(w http.ResponseWriter, r *http.Request) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // for a child that keeps the output open
-	if err := cmd.Start(); err != nil {
+	if err := out.first(cmd); err != nil {
 		return err
 	}
-	out.send(wire.Output{PID: cmd.Process.Pid})
 	err := cmd.Wait()
 	end := wire.Output{Ended: true, Code: cmd.ProcessState.ExitCode()}
 	if err != nil {
@@ -54,9 +53,24 @@ type sender struct {
 	flush *http.ResponseController
 }
 
+// first starts the program and sends its number, before anything that it writes.
+func (s *sender) first(cmd *exec.Cmd) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.sendLocked(wire.Output{PID: cmd.Process.Pid})
+	return nil
+}
+
 func (s *sender) send(o wire.Output) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sendLocked(o)
+}
+
+func (s *sender) sendLocked(o wire.Output) {
 	// An error means that the other side is gone; the request's context ends then.
 	if answer(s.w, o) == nil {
 		s.flush.Flush()
