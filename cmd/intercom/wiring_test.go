@@ -12,6 +12,15 @@ import (
 	"intercom/internal/conf"
 )
 
+// TestWiringOfRealLines has no simulated line at all.
+func TestWiringOfRealLines(t *testing.T) {
+	c := demoConfig(demoAccounts())
+	c.Button[0].Line, c.HangUp.Line, c.Light.Line, c.Lock.Line = "A", "B", "C", "D"
+	if _, err := newWiring(c); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWiring has a button and the lock on lines of a chip, and the light simulated.
 func TestWiring(t *testing.T) {
 	c := demoConfig(demoAccounts())
