@@ -41,7 +41,7 @@ lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, a
 	@set -o pipefail; $(LABTEST) -timeout 1200s -run '$(SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
 
 SCENARIOS := ^(TestMachine|TestGuest.*)$$
-SHORT_SCENARIOS := ^(TestMachine|TestGuestAnswered)$$
+SHORT_SCENARIOS := ^(TestMachine|TestGuestCall|TestGuestDrivers)$$
 lab-short: ## a representative few of the lab's scenarios, in less than 8 minutes
 	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null || echo "lab: this machine cannot make the guest; the scenarios say what is missing" >&2
 	@set -o pipefail; $(LABTEST) -timeout 420s -run '$(SHORT_SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times

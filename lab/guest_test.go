@@ -145,9 +145,8 @@ func (g *guest) start(t *testing.T, name string, c vm.Command) *process {
 	return p
 }
 
-// guestSettings configure a door in the guest: its servers are on this machine.
-func guestSettings(s *sandboxServer, more string) string {
-	return fmt.Sprintf(`
+// guestAccount is the door's account, and where its servers are: on this machine.
+const guestAccount = `
 [account]
 application_id = %d
 auth_key = "demo-key"
@@ -161,11 +160,6 @@ chat_domain = "%s"
 chat = "%s"
 allow_plaintext = true
 
-[[button]]
-name = "call"
-label = "Ring"
-residents = ["Anna", "Ben"]
-
 [[resident]]
 id = %d
 name = "Anna"
@@ -177,9 +171,57 @@ id = %d
 name = "Ben"
 may_open = true
 may_call = true
-`, app, doorAccount.login, doorAccount.password, inGuest(s.rest), domain, inGuest(s.chat), anna.id, ben.id) +
-		fmt.Sprintf(settings, doorTone, ringTime) + more
+
+[call]
+ring = "%v"
+dialing = "2s"
+`
+
+// realDevices are the guest's. Its processor encodes small pictures at the full rate.
+const realDevices = `
+[camera]
+source = "v4l2:vivid"
+width = 320
+height = 180
+fps = 15
+bit_rate = 300000
+
+[sound]
+microphone = "alsa:Loop"
+loudspeaker = "alsa:Loop"
+
+[[button]]
+name = "call"
+label = "Ring"
+residents = ["Anna", "Ben"]
+line = "BTN_CALL"
+active_low = true
+pull = "up"
+
+[hang_up]
+line = "BTN_HANGUP"
+active_low = true
+pull = "up"
+
+[light]
+line = "LED_STATUS"
+
+[lock]
+name = "door"
+line = "RELAY_DOOR"
+open = "1s"
+longest = "2s"
+pause = "100ms"
+`
+
+// guestSettings configure a door in the guest; devices are realDevices or others.
+func guestSettings(s *sandboxServer, devices string) string {
+	return fmt.Sprintf(guestAccount, app, doorAccount.login, doorAccount.password, inGuest(s.rest), domain, inGuest(s.chat),
+		anna.id, ben.id, guestRing) + devices
 }
+
+// guestRing is how long phones ring: longer than any scenario takes to answer.
+const guestRing = 20 * time.Second
 
 // inGuest is the address that something on this machine's loopback interface has in the
 // guest.

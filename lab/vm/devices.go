@@ -51,9 +51,6 @@ func (m *Machine) Play(ctx context.Context, wav []byte) (*Process, error) {
 	return m.Start(ctx, Command{Args: []string{"aplay", "-q", "-D", farEnd, "-"}, Stdin: wav})
 }
 
-// recordRate is that of recordings, in Hz.
-const recordRate = 48000
-
 // Record records what the door's loudspeaker plays, as a WAV file: 16 bit, mono, 48 kHz.
 // Where nothing is played there are zeros.
 func (m *Machine) Record(ctx context.Context, d time.Duration) ([]byte, error) {

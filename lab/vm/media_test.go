@@ -4,7 +4,6 @@ package vm
 
 import (
 	"bytes"
-	"encoding/binary"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -16,49 +15,12 @@ import (
 	"time"
 )
 
-// wav makes a WAV file of samples.
-func wav(samples []int16) []byte {
-	b := append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, uint32(36+2*len(samples)))...)
-	b = append(b, "WAVEfmt "...)
-	for _, v := range []any{uint32(16), uint16(1), uint16(1), uint32(recordRate), uint32(2 * recordRate), uint16(2), uint16(16)} {
-		b, _ = binary.Append(b, binary.LittleEndian, v)
-	}
-	b = append(b, "data"...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(2*len(samples)))
-	b, _ = binary.Append(b, binary.LittleEndian, samples)
-	return b
-}
-
-func tone(hz float64, d time.Duration) []byte {
-	samples := make([]int16, int(d.Seconds()*recordRate))
-	for i := range samples {
-		samples[i] = int16(12000 * math.Sin(2*math.Pi*hz*float64(i)/recordRate))
-	}
-	return wav(samples)
-}
-
-// measure returns the frequency, by zero crossings, and the peak of the second half of a
-// WAV file of ours.
-func measure(file []byte) (hz float64, peak int) {
-	samples := make([]int16, (len(file)-44)/2)
-	binary.Decode(file[44:], binary.LittleEndian, samples)
-	samples = samples[len(samples)/2:]
-	crossings := 0
-	for i, s := range samples {
-		peak = max(peak, int(s))
-		if i > 0 && samples[i-1] < 0 && s >= 0 {
-			crossings++
-		}
-	}
-	return float64(crossings) * recordRate / float64(len(samples)), peak
-}
-
 func testSound(t *testing.T, m *Machine) {
 	// Both ways at once, as in a call: the door's end is the default device.
-	must(t, m.Put(t.Context(), "/tmp/near.wav", 0o644, tone(600, 8*time.Second)))
+	must(t, m.Put(t.Context(), "/tmp/near.wav", 0o644, Tone(600, 0.4, 8*time.Second)))
 	speaker, err := m.Start(t.Context(), Command{Args: []string{"aplay", "-q", "/tmp/near.wav"}})
 	must(t, err)
-	visitor, err := m.Play(t.Context(), tone(1000, 8*time.Second))
+	visitor, err := m.Play(t.Context(), Tone(1000, 0.4, 8*time.Second))
 	must(t, err)
 	microphone, err := m.Start(t.Context(), Command{Args: []string{"arecord", "-q", "-f", "S16_LE", "-r", "48000", "-d", "4", "/tmp/heard.wav"}})
 	must(t, err)
@@ -72,9 +34,10 @@ func testSound(t *testing.T, m *Machine) {
 		file []byte
 		want float64
 	}{{"the loudspeaker", played, 600}, {"the microphone", heard, 1000}} {
-		hz, peak := measure(tt.file)
-		if math.Abs(hz-tt.want) > 10 || peak < 11000 || peak > 13000 {
-			t.Errorf("%s: got %.0f Hz with peak %d, want %.0f Hz with 12000", tt.what, hz, peak, tt.want)
+		got, err := Listen(tt.file)
+		must(t, err)
+		if math.Abs(got.Frequency-tt.want) > 5 || math.Abs(got.Peak-0.4) > 0.02 || got.Length < 2*time.Second || got.Gap > 50*time.Millisecond {
+			t.Errorf("%s: got %+v, want %.0f Hz with peak 0.4, without a gap", tt.what, got, tt.want)
 		}
 	}
 	must(t, speaker.Wait(20*time.Second))
