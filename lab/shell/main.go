@@ -18,9 +18,11 @@ import (
 	"intercom/lab/vm"
 )
 
-// demoConfig is the demo's in the guest: pixels are slow in software emulation.
+// demoConfig is the demo's in the guest: its camera, small, because pixels are slow in
+// software emulation, and simulated buttons, so that those of the page work.
 const demoConfig = `
 [camera]
+source = "v4l2:vivid"
 width = 320
 height = 180
 fps = 15
