@@ -12,11 +12,12 @@ SYSROOT := $(CURDIR)/build/sysroot/arm64/usr
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# make demo CAMERA=/dev/video0 SOUND=default uses devices of this machine.
 demo: ## a door and a resident's phone on one page, on this machine, without an account
 	@scripts/setup.sh demo
 	@mkdir -p build
 	@go build -ldflags '-X main.version=$(VERSION)' -o build/intercom ./cmd/intercom
-	@build/intercom demo $(ARGS)
+	@build/intercom demo $(if $(CAMERA),--camera $(CAMERA)) $(if $(SOUND),--sound $(SOUND)) $(ARGS)
 
 test: ## vet, unit tests with the race detector, and the main calls in a real browser
 	@scripts/setup.sh test
@@ -30,7 +31,7 @@ MAIN_CALLS := ^(TestAnswered|TestDeclined|TestUnlock)$$
 
 e2e: ## the rest of the calls in a real browser, and the table of times
 	@scripts/setup.sh test
-	@set -o pipefail; go test -tags e2e -count=1 -timeout 600s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+	@set -o pipefail; go test -tags e2e -count=1 -timeout 840s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
 
 # The guest is made first, so that its minutes are not a scenario's. The short run is CI's:
 # there, what is missing is said and skipped.

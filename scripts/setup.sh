@@ -12,7 +12,7 @@ build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
-test) debian="$build chromium prosody coturn ffmpeg" ;;
+test) debian="$build chromium prosody coturn ffmpeg iproute2 util-linux" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
 cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;

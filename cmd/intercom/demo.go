@@ -48,13 +48,15 @@ func demoConfig(a sandbox.Accounts) *config {
 
 // demoFlags are where the demo listens and what it reads.
 type demoFlags struct {
-	config, page, rest, chat, websocket, socket, sdk string
+	config, camera, sound, page, rest, chat, websocket, socket, sdk string
 }
 
 func runDemo(ctx context.Context, in invocation) error {
 	var f demoFlags
 	_, err := in.parse("demo", 0, 0, func(fs *flag.FlagSet) {
 		fs.StringVar(&f.config, "config", "", "`FILE` with settings that differ from the demo's")
+		fs.StringVar(&f.camera, "camera", "", "`DEVICE` instead of the synthetic camera, such as /dev/video0")
+		fs.StringVar(&f.sound, "sound", "", "`CARD` instead of the synthetic microphone and loudspeaker, such as default")
 		fs.StringVar(&f.page, "listen", "127.0.0.1:8080", "`ADDRESS` of the page")
 		fs.StringVar(&f.rest, "rest", "127.0.0.1:0", "`ADDRESS` of the server's REST API")
 		fs.StringVar(&f.chat, "chat", "127.0.0.1:0", "`ADDRESS` of the chat server")
@@ -78,6 +80,7 @@ func runDemo(ctx context.Context, in invocation) error {
 	}
 	defer srv.Close()
 	c.Server.API, c.Server.Chat = "http://"+addrs.REST, "tcp://"+addrs.XMPP
+	f.useDevices(c)
 	if err := loadConfig(f.config, c); err != nil {
 		return err
 	}
@@ -102,6 +105,17 @@ func runDemo(ctx context.Context, in invocation) error {
 		st.run,
 		func(ctx context.Context) error { return servePage(ctx, page, handler, log) },
 	)
+}
+
+// useDevices has the demo's door use devices of this machine; a configuration file's settings
+// come after it.
+func (f demoFlags) useDevices(c *config) {
+	if f.camera != "" {
+		c.Camera.Source = "v4l2:" + f.camera
+	}
+	if f.sound != "" {
+		c.Sound.Microphone, c.Sound.Loudspeaker = alsaPrefix+f.sound, alsaPrefix+f.sound
+	}
 }
 
 // demoPhone is the resident's phone on the page: everybody who has an account but the door.

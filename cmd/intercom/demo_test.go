@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -48,5 +50,22 @@ credential = "env:TURN_CREDENTIAL"
 				t.Errorf("servers: got %+v, want %+v", p.ICEServers, test.servers)
 			}
 		})
+	}
+}
+
+// TestDemoDevices is `make demo CAMERA=/dev/video0 SOUND=default`.
+func TestDemoDevices(t *testing.T) {
+	c := demoConfig(demoAccounts())
+	c.Server.API, c.Server.Chat = "http://127.0.0.1:8081", "tcp://127.0.0.1:5222"
+	demoFlags{camera: "/dev/video0", sound: "default"}.useDevices(c)
+	if err := loadConfig("", c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Camera.Source != "v4l2:/dev/video0" || c.Sound.Microphone != "alsa:default" || c.Sound.Loudspeaker != "alsa:default" {
+		t.Errorf("camera %q, microphone %q, loudspeaker %q", c.Camera.Source, c.Sound.Microphone, c.Sound.Loudspeaker)
+	}
+	d, err := openDevices(c, slog.New(slog.DiscardHandler))
+	if d == nil && err != nil && !errors.As(err, &exitError{}) { // a program without coders has none
+		t.Errorf("devices that are not there are found out when they are used: %v", err)
 	}
 }

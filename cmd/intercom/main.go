@@ -56,7 +56,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "[--config FILE] [--control PATH]", "run the door station", runStation},
-		{"demo", "[--config FILE] [--listen ADDRESS] [--control PATH]", "a door and a resident's phone on one page, without an account", runDemo},
+		{"demo", "[--config FILE] [--camera DEVICE] [--sound CARD] [--listen ADDRESS] [--control PATH]", "a door and a resident's phone on one page, without an account", runDemo},
 		{"sandbox", "[--accounts FILE] [--rest ADDRESS] [--chat ADDRESS] [--websocket ADDRESS]", "a QuickBlox-compatible server for trying things out", runSandbox},
 		{"press", "NAME", "press a button of the running station", runPress},
 		{"hangup", "", "end the call of the running station", runHangUp},
