@@ -9,77 +9,24 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-)
 
-// maxPath is what fits into a Linux socket address (unix(7): 108 bytes with the NUL).
-const maxPath = 107
+	"intercom/internal/unixsock"
+)
 
 // Listen opens the control socket, for its owner alone (mode 0600). A missing directory
 // is made, for its owner alone too. The socket that a dead process left behind is
 // replaced; one that answers is an error, as are two stations on one socket.
 func Listen(path string) (net.Listener, error) {
-	if len(path) > maxPath {
-		return nil, fmt.Errorf("control socket %s: path is %d bytes, at most %d fit", path, len(path), maxPath)
+	l, err := unixsock.Listen("unix", path)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, unixsock.ErrTaken):
+		return nil, fmt.Errorf("control socket %s: another station is running on it", path)
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
-	}
-	// Two stations that start at the same moment must not both take the stale socket of
-	// a third away: who holds the directory's lock is alone.
-	lock, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("control socket %s: lock its directory: %w", path, err)
-	}
-	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
-	}
-	// bind(2) gives the file the mode of the socket (less the umask), so there is no
-	// moment at which others could connect.
-	lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) error {
-		var err error
-		if cerr := rc.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), 0o600) }); cerr != nil {
-			return cerr
-		}
-		return err
-	}}
-	l, err := lc.Listen(context.Background(), "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
-	}
-	return l, nil
-}
-
-// removeStale removes a socket nobody listens on.
-func removeStale(path string) error {
-	fi, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if fi.Mode().Type() != os.ModeSocket {
-		return errors.New("there is a file of that name that is no socket")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		c.Close()
-		return errors.New("another station is running on it")
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("cannot tell whether another station is running on it: %w", err)
-	}
-	return os.Remove(path)
+	return nil, fmt.Errorf("control socket %s: %w", path, err)
 }
 
 // Serve answers requests on l until ctx ends, which is no error, and closes l. It owns a

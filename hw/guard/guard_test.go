@@ -1,0 +1,553 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"intercom/hw"
+)
+
+// wire is a lock's line.
+type wire struct {
+	mu      sync.Mutex
+	level   bool
+	changes int
+	taken   bool
+	fault   error
+}
+
+func (w *wire) Inputs(...hw.Line) (hw.Inputs, error) { return nil, errors.New("none") }
+
+func (w *wire) Output(_ hw.Line, active bool) (hw.Output, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.taken || w.fault != nil {
+		return nil, errors.Join(errors.New("it cannot be taken"), w.fault)
+	}
+	w.taken = true
+	w.set(active)
+	return wireOutput{w}, nil
+}
+
+func (w *wire) set(active bool) {
+	if w.level != active {
+		w.level = active
+		w.changes++
+	}
+}
+
+func (w *wire) active() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.level
+}
+
+func (w *wire) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = err
+}
+
+type wireOutput struct{ *wire }
+
+func (o wireOutput) Set(active bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fault == nil {
+		o.set(active)
+	}
+	return o.fault
+}
+
+func (o wireOutput) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.taken = false
+	return nil
+}
+
+// pipes is a listener within a bubble: its connections are net.Pipe's, which keep packets
+// apart as unixpacket sockets do.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+func (p *pipes) dial() (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, ErrNotRunning
+	}
+}
+
+// bench is a guard on a scripted line, in a bubble.
+type bench struct {
+	*testing.T
+	wire  *wire
+	pipes *pipes
+	stop  context.CancelFunc
+	ended chan error
+}
+
+var lockLine = hw.Line{Name: "lock"}
+
+func newBench(t *testing.T, c Config) *bench {
+	t.Helper()
+	b := &bench{T: t, pipes: &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}, ended: make(chan error, 1)}
+	b.wire = &wire{}
+	if c.Lines == nil {
+		c.Lines = b.wire
+	}
+	c.Line = lockLine
+	g, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ctx context.Context
+	ctx, b.stop = context.WithCancel(t.Context())
+	go func() { b.ended <- g.Serve(ctx, b.pipes) }()
+	synctest.Wait()
+	return b
+}
+
+// end ends the guard.
+func (b *bench) end() {
+	b.Helper()
+	b.stop()
+	if err := <-b.ended; err != nil {
+		b.Errorf("the guard ended with %v", err)
+	}
+	b.wantOpen(false)
+}
+
+func (b *bench) client() *Client { return NewClient(ClientConfig{Dial: b.pipes.dial}) }
+
+// take has a client take the line, kept alive until the test's bubble ends or stop is called.
+func (b *bench) take(c *Client) (out hw.Output, stop func()) {
+	b.Helper()
+	out, err := c.Output(lockLine, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = c.Watch(ctx, func(error) {})
+	}()
+	return out, func() { cancel(); <-done }
+}
+
+func (b *bench) wantOpen(want bool) {
+	b.Helper()
+	synctest.Wait()
+	if got := b.wire.active(); got != want {
+		b.Errorf("the line is open: %v, want %v", got, want)
+	}
+}
+
+func (b *bench) set(out hw.Output, active bool) {
+	b.Helper()
+	if err := out.Set(active); err != nil {
+		b.Errorf("set %v: %v", active, err)
+	}
+	b.wantOpen(active)
+}
+
+func (b *bench) refused(err error, want string) {
+	b.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		b.Errorf("got error %v, want one with %q", err, want)
+	}
+}
+
+// send sends one packet and returns the answer.
+func (b *bench) send(c net.Conn, packet string) string {
+	b.Helper()
+	if _, err := c.Write([]byte(packet)); err != nil {
+		b.Fatalf("%q: %v", packet, err)
+	}
+	buf := make([]byte, maxFrame+1)
+	n, err := c.Read(buf)
+	if err != nil {
+		b.Fatalf("%q: no answer: %v", packet, err)
+	}
+	return string(buf[:n])
+}
+
+func TestConnectionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		c, err := b.pipes.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.send(c, `intercom-guard/1 take high off "lock"`)
+		if got := b.send(c, "intercom-guard/1 open"); got != "ok" {
+			t.Errorf("open: %s", got)
+		}
+		b.wantOpen(true)
+		c.Close()
+		b.wantOpen(false) // and not a moment later
+		out, stop := b.take(b.client())
+		b.set(out, true) // the next station
+		stop()
+		b.end()
+	})
+}
+
+func TestSilenceEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		c := b.client()
+		out, stop := b.take(c)
+		time.Sleep(10 * Silence) // pings keep it
+		b.set(out, true)
+		stop() // the station hangs
+		time.Sleep(Silence - time.Millisecond)
+		b.wantOpen(true)
+		time.Sleep(pingEvery + 2*time.Millisecond)
+		b.wantOpen(false)
+		// It wakes up: its line is safe, and its own again.
+		if err := c.check(); err == nil {
+			t.Error("the lost connection was not noticed")
+		}
+		if err := c.check(); err != nil {
+			t.Errorf("the connection is not made again: %v", err)
+		}
+		b.wantOpen(false)
+		b.set(out, true)
+		b.end()
+	})
+}
+
+func TestNothingExtendsTheLongestOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{Max: 5 * time.Second, Pause: time.Second})
+		c := b.client()
+		out, stop := b.take(c)
+		begin := time.Now()
+		for time.Since(begin) < 5*time.Second {
+			b.set(out, true)
+			time.Sleep(100 * time.Millisecond)
+		}
+		b.wantOpen(false)
+		b.refused(out.Set(true), "after 5s, its longest opening")
+		b.refused(c.check(), "its longest opening")
+		b.refused(out.Set(true), "its longest opening")
+		if err := out.Set(false); err != nil {
+			t.Error(err)
+		}
+		if err := c.check(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		b.set(out, true)
+		b.set(out, false)
+		b.refused(out.Set(true), "again in 1s")
+		b.wantOpen(false)
+		stop()
+		b.end()
+	})
+}
+
+func TestOneOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		first, second := b.client(), b.client()
+		out, stop := b.take(first)
+		_, err := second.Output(lockLine, false)
+		b.refused(err, `line "lock": another station has it`)
+		_, err = first.Output(lockLine, false)
+		b.refused(err, "is taken")
+		b.set(out, true)
+		c, err := b.pipes.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.send(c, "intercom-guard/1 open"); !strings.HasPrefix(got, "no it is not yours") {
+			t.Errorf("a stranger opens: %s", got)
+		}
+		if got := b.send(c, "intercom-guard/1 release"); got != "ok" || !b.wire.active() {
+			t.Errorf("a stranger releases: %s", got)
+		}
+		c.Close()
+		// Safe is everybody's right, and stays so until the owner has seen it.
+		if err := second.MakeSafe(); err != nil {
+			t.Error(err)
+		}
+		b.wantOpen(false)
+		b.refused(out.Set(true), "made safe by somebody else")
+		b.set(out, false)
+		b.set(out, true)
+		if err := errors.Join(out.Close(), out.Close()); err != nil {
+			t.Error(err)
+		}
+		b.wantOpen(false)
+		other, stopOther := b.take(second)
+		b.set(other, true)
+		stop()
+		stopOther()
+		b.end()
+	})
+}
+
+func TestTakeRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		line hw.Line
+		safe bool
+		want string
+	}{
+		"another line":     {hw.Line{Name: "light"}, false, `the guard has line "lock"`},
+		"another level":    {hw.Line{Name: "lock"}, true, "another level"},
+		"another polarity": {hw.Line{Name: "lock", ActiveLow: true}, false, "another level"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{})
+				_, err := b.client().Output(tt.line, tt.safe)
+				b.refused(err, tt.want)
+				b.end()
+			})
+		})
+	}
+}
+
+func TestLineAtFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		c := b.client()
+		out, stop := b.take(c)
+		b.set(out, true)
+		b.wire.fail(errors.New("input/output error"))
+		b.refused(out.Set(false), "input/output error")
+		b.refused(c.check(), "input/output error")
+		b.refused(out.Set(true), "input/output error")
+		b.wantOpen(true) // nothing can be done
+		b.wire.fail(nil)
+		time.Sleep(retry)
+		b.wantOpen(false)
+		if err := c.check(); err != nil {
+			t.Error(err)
+		}
+		stop()
+		b.end()
+	})
+}
+
+// TestLineAppears has a line that cannot be taken at first.
+func TestLineAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		w.fail(errors.New("no such device"))
+		b := newBench(t, Config{Lines: w})
+		b.wire = w
+		c := b.client()
+		_, err := c.Output(lockLine, false)
+		b.refused(err, "no such device")
+		w.fail(nil)
+		time.Sleep(retry)
+		out, stop := b.take(c)
+		b.set(out, true)
+		stop()
+		b.end()
+	})
+}
+
+// traitor opens, says that it did not, or panics.
+type traitor struct {
+	*wire
+	panics bool
+}
+
+func (l traitor) Output(line hw.Line, active bool) (hw.Output, error) {
+	out, err := l.wire.Output(line, active)
+	return traitorOutput{out, l.panics}, err
+}
+
+type traitorOutput struct {
+	hw.Output
+	panics bool
+}
+
+func (o traitorOutput) Set(active bool) error {
+	err := o.Output.Set(active)
+	if active && o.panics {
+		panic("the driver")
+	}
+	if active {
+		return errors.New("timed out")
+	}
+	return err
+}
+
+func TestFailedWriteIsUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		b := newBench(t, Config{Lines: traitor{wire: w}})
+		b.wire = w
+		out, stop := b.take(b.client())
+		b.refused(out.Set(true), "timed out")
+		b.wantOpen(false)
+		stop()
+		b.end()
+	})
+}
+
+// TestPanicLeavesTheLineSafe drives the loop by itself, so that its panic can be caught.
+func TestPanicLeavesTheLineSafe(t *testing.T) {
+	w := &wire{}
+	g, err := New(Config{Lines: traitor{w, true}, Line: lockLine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{}
+	ended := make(chan any)
+	go func() {
+		defer func() { ended <- recover() }()
+		_ = (&loop{Guard: g}).guard(t.Context())
+	}()
+	send := func(r request) chan error {
+		answer := make(chan error, 1)
+		g.asks <- ask{from: c, what: r, answer: answer}
+		return answer
+	}
+	if err := <-send(request{verb: take, claim: g.claim}); err != nil {
+		t.Fatal(err)
+	}
+	send(request{verb: open})
+	if p := <-ended; p != "the driver" || w.active() {
+		t.Errorf("panic %v; the line is open: %v", p, w.active())
+	}
+	if n := w.changes; n != 2 {
+		t.Errorf("%d changes, want open and closed", n)
+	}
+}
+
+func TestEnd(t *testing.T) {
+	for _, child := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, Config{Child: child})
+			c := b.client()
+			out, stop := b.take(c)
+			b.set(out, true)
+			b.refused(b.client().End(), "another station has it")
+			stop()
+			b.wantOpen(true)
+			if err := errors.Join(out.Close(), c.End()); err != nil {
+				t.Errorf("child %v: end: %v", child, err)
+			}
+			b.wantOpen(false)
+			if running := c.Running(); (running != nil) != child {
+				t.Errorf("child %v: the guard runs: %v", child, running)
+			}
+			b.end()
+		})
+	}
+}
+
+func TestWatchStartsAGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var starts []time.Time
+		begin := time.Now()
+		c := NewClient(ClientConfig{
+			Dial:  func() (net.Conn, error) { return nil, ErrNotRunning },
+			Start: func() error { starts = append(starts, time.Now()); return errors.New("out of memory") },
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var last error
+		if err := c.Watch(ctx, func(err error) { last = err }); err != nil {
+			t.Error(err)
+		}
+		if len(starts) != 3 || starts[2].Sub(begin) != 2*startPause {
+			t.Errorf("started at %v since %v", starts, begin)
+		}
+		if !errors.Is(last, ErrNotRunning) {
+			t.Errorf("reported %v", last)
+		}
+		if err := c.Ready(ctx); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("Ready: %v", err)
+		}
+	})
+}
+
+func TestForeignPacketEndsTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		c, err := b.pipes.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.send(c, "GET / HTTP/1.1"); got != "no "+errForeign.Error() {
+			t.Errorf("answer %q", got)
+		}
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("after it: %v, want the end", err)
+		}
+		b.end()
+	})
+}
+
+func TestAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		b := newBench(t, Config{Alive: func() { n++ }})
+		time.Sleep(10*time.Second + time.Millisecond)
+		b.end()
+		if n != 11 {
+			t.Errorf("%d signs of life in 10 s, want 11", n)
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	w := &wire{}
+	for want, c := range map[string]Config{
+		"no lines":         {Line: lockLine},
+		"no name":          {Lines: w},
+		"time is negative": {Lines: w, Line: lockLine, Max: -1},
+		"name of":          {Lines: w, Line: hw.Line{Name: strings.Repeat("x", maxFrame)}},
+	} {
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	g, err := New(Config{Lines: w, Line: lockLine})
+	if err != nil || g.cfg.Max != DefaultMax {
+		t.Errorf("Max is %v (%v)", g.cfg.Max, err)
+	}
+}
+
+func TestMayAsk(t *testing.T) {
+	for _, tt := range []struct {
+		user, guard int
+		want        bool
+	}{{0, 990, true}, {990, 990, true}, {991, 990, false}, {1000, 0, false}} {
+		if got := mayAsk(tt.user, tt.guard); got != tt.want {
+			t.Errorf("user %d asks the guard of %d: %v", tt.user, tt.guard, got)
+		}
+	}
+}
