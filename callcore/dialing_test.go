@@ -23,7 +23,7 @@ func line(sdp, prefix string) string {
 	return ""
 }
 
-// TestDialing: traps 5 and 1. A call is repeated with the same session, ICE credentials and
+// TestDialing: traps 5, 1 and 10. A call is repeated with the same session, ICE credentials and
 // fingerprint, and no candidates are sent apart from it.
 func TestDialing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
@@ -104,7 +104,7 @@ func answered(t *testing.T, door *callcoretest.Phone, phone *callcoretest.Script
 	return call
 }
 
-// TestFlush: trap 1. Held candidates leave in one message when the accept is there, to the
+// TestFlush: traps 1 and 4. Held candidates leave in one message when the accept is there, to the
 // device that accepted, and dialing stops.
 func TestFlush(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
@@ -127,7 +127,7 @@ func TestFlush(t *testing.T) {
 	})
 }
 
-// TestTheirCandidates checks that candidates connect a call when they come on their own:
+// TestTheirCandidates (trap 19) checks that candidates connect a call when they come on their own:
 // before the accept, as phones may send them, and after.
 func TestTheirCandidates(t *testing.T) {
 	for _, when := range []string{"before", "after", "bad ones too"} {

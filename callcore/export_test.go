@@ -9,6 +9,6 @@ func (c *Client) Left() map[string]int {
 	l.ended.expire(time.Now())
 	return map[string]int{
 		"sessions": len(l.sessions), "peers": len(l.peers), "ended": len(l.ended.calls), "events": len(l.pending),
-		"unsent": len(l.unsent), "steps": len(l.todo), "outbox": len(l.outbox),
+		"unsent": len(l.unsent), "farewells": len(l.farewells), "steps": len(l.todo), "outbox": len(l.outbox),
 	}
 }

@@ -27,7 +27,7 @@ func callDoor(t *testing.T, door *callcoretest.Phone, phone *callcoretest.Script
 }
 
 // TestAccepting: the answer mirrors the offer, is active, has our candidates, and they are
-// sent once more a little later (trap 2).
+// sent once more a little later (traps 2 and 18).
 func TestAccepting(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
 		phone := w.Script(2, "phone")

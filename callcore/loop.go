@@ -41,14 +41,15 @@ type loop struct {
 	broken   chan error    // the channel, for good
 	over     chan struct{} // closed when run returns
 
-	sessions []*Session // live
-	peers    map[peerKey]*peer
-	ended    ended
-	pending  []Event
-	lost     bool       // the link, or a signal since it came up
-	unsent   []outgoing // to be tried again when the link is back
-	reserve  reserve
-	todo     []step // what effects brought about
+	sessions  []*Session // live
+	peers     map[peerKey]*peer
+	ended     ended
+	pending   []Event
+	lost      bool       // the link, or a signal since it came up
+	unsent    []outgoing // to be tried again when the link is back
+	farewells []farewell // that a dead link may have swallowed
+	reserve   reserve
+	todo      []step // what effects brought about
 
 	workers sync.WaitGroup
 }

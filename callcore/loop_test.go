@@ -80,6 +80,7 @@ func TestStuckWorker(t *testing.T) {
 	}
 }
 
+// TestEnded: ids are compared exactly (trap 18).
 func TestEnded(t *testing.T) {
 	e := ended{keep: time.Minute}
 	now := time.Unix(1e9, 0)

@@ -70,7 +70,7 @@ func (p *page) answer(d *signaling.Description) {
 	p.describe(d.OfferID, "answer", p.Answer(d.SDP))
 }
 
-// TestPageReconnects: a page loses its connection and tells; ours looks fine. Both roles.
+// TestPageReconnects: trap 15. A page loses its connection and tells; ours looks fine. Both roles.
 func TestPageReconnects(t *testing.T) {
 	for name, user := range map[string]signaling.UserID{"polite door": 9, "impolite door": 2} {
 		t.Run(name, func(t *testing.T) {

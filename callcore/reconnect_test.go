@@ -186,7 +186,7 @@ func TestNoReconnection(t *testing.T) {
 	})
 }
 
-// TestStaleAnswer: an answer to any offer but the latest is ignored.
+// TestStaleAnswer: trap 15. An answer to any offer but the latest is ignored.
 func TestStaleAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, _ *callcoretest.Phone) {
 		door := w.Phone(callcoretest.Spec{User: 5, Device: "door"})

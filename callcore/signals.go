@@ -43,7 +43,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 			}
 		}
 	case signaling.LinkDown:
-		l.lost = true
+		l.lose()
 		l.emit(LinkChanged{Head{Time: now}, false, e.Err})
 	}
 }
@@ -271,6 +271,7 @@ var errOutboxFull = errors.New("too many signals are waiting to be written")
 func (l *loop) post(o outgoing) {
 	select {
 	case l.outbox <- o:
+		l.keepFarewell(o)
 	default:
 		l.sendFailed(sendFailure{o, errOutboxFull})
 	}
@@ -298,7 +299,7 @@ func (l *loop) write(ctx context.Context) {
 // sendFailed tells, and keeps what must get through when the link is back. A call repeats
 // itself, and old candidates are in its SDP.
 func (l *loop) sendFailed(f sendFailure) {
-	l.lost = true
+	l.lose()
 	k := f.signal.Kind
 	l.log.Warn("signal not sent", keyCall, f.signal.Session, keyPeer, int64(f.signal.Peer), keyCause, k.String(), keyError, f.err)
 	h := Head{Time: time.Now(), User: f.signal.Peer, Device: f.signal.Device}
@@ -310,10 +311,7 @@ func (l *loop) sendFailed(f sendFailure) {
 	case signaling.Accept:
 		f.peer.acceptSent = time.Time{}
 	case signaling.HangUp, signaling.Reject:
-		if !f.retried && len(l.unsent) < outboxSize {
-			f.retried = true
-			l.unsent = append(l.unsent, f.outgoing)
-		}
+		l.keepUnsent(f.outgoing)
 	}
 }
 

@@ -52,6 +52,7 @@ type Client struct {
 
 	// Guarded by hub.mu.
 	up, closed bool
+	swallows   bool // what it sends is lost
 	inbox      []arrival
 
 	more chan struct{} // one token: the inbox has changed
@@ -103,6 +104,9 @@ func (c *Client) Send(ctx context.Context, s *signaling.Signal) error {
 	if s.ID == "" {
 		h.lastID++
 		s.ID = strconv.Itoa(h.lastID)
+	}
+	if c.swallows {
+		return nil
 	}
 	reached := false
 	for _, to := range h.clients {
@@ -169,6 +173,14 @@ func (c *Client) SetLink(up bool) {
 	now := time.Now()
 	c.inbox = slices.DeleteFunc(c.inbox, func(a arrival) bool { return a.due.After(now) })
 	c.put(0, signaling.LinkDown{Err: ErrLinkDown})
+}
+
+// Swallow loses without an error what the client sends from now on, as a connection does
+// that is dead and does not know yet; or does so no longer.
+func (c *Client) Swallow(on bool) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.swallows = on
 }
 
 // Close removes the device from the hub. It may be called more than once.

@@ -120,7 +120,7 @@ func TestDecodeReconnect(t *testing.T) {
 	}
 }
 
-// What the SDK sent, decoded and encoded again, must be what the SDK sent.
+// What the SDK sent, decoded and encoded again, must be what the SDK sent: trap 7.
 func TestEncodeIsWhatTheSDKSends(t *testing.T) {
 	stanza := sample(t, "sent-call-video")
 	if n := bytes.Count(stanza, []byte("\r\n")); n != 160 {
@@ -173,6 +173,7 @@ func valid(kind signaling.Kind) *signaling.Signal {
 	return s
 }
 
+// Traps 28 and 29: userInfo is flat, left out if empty, and has a bandwidth in calls.
 func TestEncodeGoldens(t *testing.T) {
 	const head, tail = `<extraParams xmlns="jabber:client">`, `<platform>web</platform></extraParams>`
 	const common = `<sessionID>S</sessionID><callType>2</callType><callerID>100</callerID>` +
@@ -225,6 +226,7 @@ func TestEncodeGoldens(t *testing.T) {
 	}
 }
 
+// Traps 3, 28 and 32: what deafens a browser, mangles userInfo or is too long is not sent.
 func TestEncodeRefusesWhatHarmsAPeer(t *testing.T) {
 	set := func(k, v string) func(*signaling.Signal) {
 		return func(s *signaling.Signal) { s.Info = map[string]string{k: v} }
@@ -347,6 +349,7 @@ func TestDecodeTakesWhatPeersSend(t *testing.T) {
 	}
 }
 
+// Trap 8 is among them: a delay anywhere.
 func TestDecodeIgnores(t *testing.T) {
 	in := func(attrs, inner string) string { return "<message" + attrs + ">" + inner + "</message>" }
 	hangUp := wrap("hangUp", "")

@@ -170,7 +170,7 @@ func TestProsody(t *testing.T) {
 				t.Errorf("call:\n got %+v\nwant %+v", got, &want)
 			}
 
-			// The longest description that Encode lets pass, to one device.
+			// Trap 32: the longest description that Encode lets pass, to one device.
 			accept := valid(signaling.Accept)
 			accept.Peer, accept.Device = got.Peer, got.Device
 			accept.SDP = strings.Repeat("a=x:0123456789\r\n", MaxSDP/16)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,30 @@ import (
 )
 
 // The vectors were computed apart from this code, with the secret "Secret-B".
+// TestNonce: trap 26. Many devices share one application.
+func TestNonce(t *testing.T) {
+	seen := map[string]bool{}
+	large := 0
+	for range 1000 {
+		n := nonce()
+		v, err := strconv.ParseInt(n, 10, 32)
+		if err != nil || v < 0 {
+			t.Fatalf("nonce %q: %v", n, err)
+		}
+		if seen[n] {
+			t.Errorf("nonce %s twice", n)
+		}
+		seen[n] = true
+		if v > 1<<30 {
+			large++
+		}
+	}
+	if large < 300 {
+		t.Errorf("%d of 1000 nonces use the highest bit", large)
+	}
+}
+
+// TestSign: trap 26. The signature is of the values as they are, not as they are encoded.
 func TestSign(t *testing.T) {
 	app := map[string]string{"application_id": "76730", "auth_key": "Key-A", "nonce": "4321", "timestamp": "1700000000"}
 	user := map[string]string{"user[login]": "alice", "user[password]": "p@ss word"}

@@ -65,6 +65,7 @@ func cloud(t *testing.T, tokens *int) script {
 	}
 }
 
+// TestRenewal: trap 27. Only REST calls keep a token alive.
 func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := 0

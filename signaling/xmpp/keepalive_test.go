@@ -66,6 +66,7 @@ func TestErrorAnswerIsAPong(t *testing.T) {
 	})
 }
 
+// Trap 24 of the protocol: pings of the server and of peers.
 func TestRequestsAreAnswered(t *testing.T) {
 	tests := []struct{ name, request, want string }{
 		{"ping of the server", "<iq xmlns='jabber:client' type='get' id='p1'><ping xmlns='urn:xmpp:ping'/></iq>",
