@@ -293,7 +293,7 @@ func (w *conn) lookAgain() {
 	w.dummies++
 	dummy := fmt.Sprintf("candidate:0 1 tcp 1 192.0.2.1 %d typ host tcptype passive", w.dummies)
 	if err := w.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: dummy}); err != nil {
-		w.log.Debug("pion was not made to look at its pairs", keyCall, w.peer.wire, keyError, err)
+		w.log.Debug("pion was not made to look at its pairs", keyCall, w.wire(), keyError, err)
 		return
 	}
 	if w.nudged++; w.nudged < len(nudges) {

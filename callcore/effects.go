@@ -51,6 +51,8 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.ufrag = iceUfrag(c.signal.SDP)
 		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
 		l.giveKept(p)
+	case cross:
+		l.cross(p, c.signal)
 	case keepOffer:
 		p.bound, p.device, p.offer = true, c.signal.Device, c.signal.SDP
 	case beatOthers, callOff, sendElsewhere, keepInfo, armWatch:

@@ -7,6 +7,7 @@ import "time"
 func (c *Client) Left() map[string]int {
 	l := c.loop
 	l.ended.expire(time.Now())
+	l.forgetFarewells(time.Now())
 	return map[string]int{
 		"sessions": len(l.sessions), "peers": len(l.peers), "ended": len(l.ended.calls), "events": len(l.pending),
 		"unsent": len(l.unsent), "farewells": len(l.farewells), "steps": len(l.todo), "outbox": len(l.outbox),

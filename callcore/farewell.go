@@ -35,11 +35,16 @@ func (l *loop) keepFarewell(o outgoing) {
 		return
 	}
 	now := time.Now()
-	l.farewells = slices.DeleteFunc(l.farewells, func(f farewell) bool { return now.Sub(f.at) > deadTime })
+	l.forgetFarewells(now)
 	if len(l.farewells) >= farewellsKept {
 		l.farewells = slices.Delete(l.farewells, 0, 1)
 	}
 	l.farewells = append(l.farewells, farewell{o, now})
+}
+
+// forgetFarewells forgets those that have been heard, or never will be.
+func (l *loop) forgetFarewells(now time.Time) {
+	l.farewells = slices.DeleteFunc(l.farewells, func(f farewell) bool { return now.Sub(f.at) > deadTime })
 }
 
 // lose notes that the link, or a signal, was lost: what was said shortly before it may be

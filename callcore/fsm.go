@@ -47,6 +47,7 @@ const (
 	elsewhereReceived              // another device of ours has answered
 
 	callReceived // from the peer
+	callCrossed  // from whom we are calling: it takes the place of our call
 	acceptReceived
 	rejectReceived
 	hangUpReceived
@@ -79,7 +80,7 @@ const (
 var inputNames = [inputs]string{
 	callAsked: "CallAsked", acceptAsked: "AcceptAsked", joinAsked: "JoinAsked", rejectAsked: "RejectAsked", releaseAsked: "ReleaseAsked", hangUpAsked: "HangUpAsked",
 	stopAsked: "StopAsked", beaten: "Beaten", calledOff: "CalledOff", elsewhereReceived: "ElsewhereReceived",
-	callReceived: "CallReceived", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
+	callReceived: "CallReceived", callCrossed: "CallCrossed", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
 	hangUpReceived: "HangUpReceived", candidatesReceived: "CandidatesReceived",
 	reofferReceived: "ReofferReceived", reofferRepeated: "ReofferRepeated", pokeReceived: "PokeReceived",
 	reanswerReceived: "ReanswerReceived",
@@ -104,6 +105,7 @@ const (
 	beatOthers                        // of the ring group
 	callOff                           // if nobody is left who has called us
 	sendElsewhere                     // to the other devices of who has answered
+	cross                             // their call is ours from now on
 	keepOffer                         // the newest one counts, and its device
 	keepInfo                          // of our answer, for a member that has still to call
 	prepareAnswer                     //
@@ -152,7 +154,7 @@ const (
 
 var effectNames = [effects]string{
 	prepareOffer: "prepare offer", renewOffer: "renew offer", sendCall: "send call", bind: "bind device", applyAnswer: "apply answer",
-	beatOthers: "beat others", callOff: "call off", sendElsewhere: "send answered elsewhere", keepOffer: "keep offer", keepInfo: "keep info", prepareAnswer: "prepare answer", sendAccept: "send accept",
+	beatOthers: "beat others", callOff: "call off", sendElsewhere: "send answered elsewhere", cross: "cross", keepOffer: "keep offer", keepInfo: "keep info", prepareAnswer: "prepare answer", sendAccept: "send accept",
 	repeatAccept: "repeat accept", sendReject: "send reject", sendHangUp: "send hangUp",
 	keepCandidates: "keep candidates", addCandidates: "add candidates", holdCandidate: "hold candidate",
 	sendHeld: "send held candidates", sendCandidate: "send candidate", resendAll: "resend candidates",

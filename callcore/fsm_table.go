@@ -13,7 +13,8 @@ var table = [states][inputs]rule{
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
 		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 	dialing: {
 		joinAsked: refuse(ErrNotIncoming), calledOff: ignored, elsewhereReceived: ignored,
@@ -36,6 +37,7 @@ var table = [states][inputs]rule{
 		limitDue:    ignored, resendDue: ignored,
 		linkRestored: stay(prepareOffer, armDial),
 		pathLost:     stay(renewOffer, armDial),
+		callCrossed:  move(answering, cross, tellAccepted, stopRinging, prepareAnswer, armLimit, beatOthers),
 	},
 	ringing: {
 		// He has called, whoever had to.
@@ -55,7 +57,8 @@ var table = [states][inputs]rule{
 		// Nothing is sent, as in the SDKs: the caller's own timer ends its side.
 		answerDue: end(ReasonNotAnswered, tellNotAnswered),
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 	invited: {
 		callAsked:    refuse(ErrIncoming),
@@ -75,7 +78,8 @@ var table = [states][inputs]rule{
 		// It is told of who has called us.
 		answerDue: end(ReasonNotAnswered),
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 	expecting: {
 		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -91,7 +95,8 @@ var table = [states][inputs]rule{
 		dialDue:   ignored,
 		answerDue: end(ReasonNotOffered, tellNotAnswered, sendHangUp),
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 	answering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -108,7 +113,8 @@ var table = [states][inputs]rule{
 		dialDue:     ignored, answerDue: ignored,
 		limitDue:  end(ReasonNotConnected, sendReject),
 		resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 	connecting: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -133,7 +139,8 @@ var table = [states][inputs]rule{
 		dialDue:     ignored, answerDue: ignored,
 		limitDue:  end(ReasonNotConnected, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: stay(repeatAccept),
-		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	connected: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -156,7 +163,8 @@ var table = [states][inputs]rule{
 		mediaLost:         move(disconnected, tellReconnecting, armGiveUp, armGrace),
 		mediaFailed:       end(ReasonFailed, sendHangUp),
 		dialDue:           ignored, answerDue: ignored, graceDue: ignored, limitDue: ignored, resendDue: stay(resendAll), linkRestored: ignored,
-		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	disconnected: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -178,7 +186,8 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, tellReconnecting, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: ignored,
-		pathLost: move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	reoffering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -201,7 +210,8 @@ var table = [states][inputs]rule{
 		graceDue:  stay(probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: ignored, linkRestored: stay(updateReoffer, armRetry),
-		pathLost: stay(probeLink, armRetry, prepareReoffer),
+		pathLost:    stay(probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	reanswering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -221,7 +231,8 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: ignored, linkRestored: ignored,
-		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
+		pathLost:    move(reoffering, probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	reconnecting: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -243,7 +254,8 @@ var table = [states][inputs]rule{
 		graceDue:  move(reoffering, probeLink, armRetry, prepareReoffer),
 		limitDue:  end(ReasonLost, tellReconnectFailed, sendHangUp),
 		resendDue: stay(resendAll), linkRestored: stay(repeatReanswer, resendAll),
-		pathLost: move(reoffering, probeLink, armRetry, prepareReoffer),
+		pathLost:    move(reoffering, probeLink, armRetry, prepareReoffer),
+		callCrossed: ignored,
 	},
 	closed: {
 		joinAsked: refuse(ErrClosed), calledOff: ignored, elsewhereReceived: ignored,
@@ -255,6 +267,7 @@ var table = [states][inputs]rule{
 		offerReady: ignored, answerReady: ignored, candidateFound: ignored,
 		mediaConnected: ignored, mediaDisconnected: ignored, mediaClosed: ignored, mediaLost: ignored, mediaFailed: ignored,
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
-		pathLost: ignored,
+		pathLost:    ignored,
+		callCrossed: ignored,
 	},
 }

@@ -277,17 +277,6 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestGlare: two users who call each other at once are both busy, as with the SDKs.
-func TestGlare(t *testing.T) {
-	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
-		phone := w.Phone(callcoretest.Spec{User: 2})
-		door.Call(signaling.Audio, 2)
-		phone.Call(signaling.Audio, 1)
-		closed(t, door, callcore.ReasonPeerRejected)
-		closed(t, phone, callcore.ReasonPeerRejected)
-	})
-}
-
 // TestNoRing lists calls that do not ring.
 func TestNoRing(t *testing.T) {
 	cases := map[string]struct {

@@ -331,6 +331,7 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 	}
 	l.show(p)
 	l.settle(p.session)
+	l.uncross(ctx, p)
 	return nil
 }
 
@@ -407,6 +408,7 @@ func (l *loop) untilDue() time.Duration {
 func (l *loop) timersDue(ctx context.Context) {
 	now := time.Now()
 	l.ended.expire(now)
+	l.forgetFarewells(now)
 	if due := l.reserve.due; !due.IsZero() && !due.After(now) {
 		l.tend(ctx)
 	}

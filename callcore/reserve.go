@@ -179,12 +179,13 @@ func (w *conn) takePeer(p *peer) {
 	close(w.wanted)
 }
 
-// wire is the id of the peer's session, for the log.
+// wire is the id of the peer's session, for the log. The peer's own is the loop's: it changes
+// when two calls cross.
 func (w *conn) wire() string {
 	if w.peer == nil {
 		return "none yet"
 	}
-	return w.peer.wire
+	return w.peer.session.id
 }
 
 // spareFound tells of candidates as long as there is no peer.

@@ -61,7 +61,7 @@ func (w *conn) checkPath(ctx context.Context) {
 	}
 	have, err := w.engine.net.addresses()
 	if err != nil {
-		w.log.Warn("addresses not listed", keyCall, w.peer.wire, keyError, err)
+		w.log.Warn("addresses not listed", keyCall, w.wire(), keyError, err)
 		return
 	}
 	used := w.usedAddresses()

@@ -109,11 +109,17 @@ func (c *Client) check(inv Invite) error {
 }
 
 // ID returns the session's id. It is the id on the wire, except for a ring group of several,
-// which has one of its own, and one on the wire for each user.
+// which has one of its own, and one on the wire for each user; and except for a call that
+// crossed one of the user's, whose id is then on the wire.
 func (s *Session) ID() string { return s.id }
 
 // Initiator returns who started the session.
-func (s *Session) Initiator() signaling.UserID { return s.peers[0].initiator }
+func (s *Session) Initiator() signaling.UserID {
+	if !s.incoming {
+		return s.client.cfg.Channel.Self()
+	}
+	return s.peers[0].initiator
+}
 
 // Incoming tells whether another user started the session.
 func (s *Session) Incoming() bool { return s.incoming }
@@ -214,16 +220,17 @@ type peer struct {
 	shown     atomic.Uint32 // PeerState; written by the loop
 
 	// What follows is the loop's.
-	state  state
-	reason Reason
-	bound  bool   // to device
-	device string // may be empty even if bound: a channel without resources
-	info   map[string]string
-	offer  string // theirs; the newest
-	answer string // ours, to be repeated
-	conn   *conn
-	ice    progress // of conn
-	flows  bool     // Established was told
+	state   state
+	reason  Reason
+	bound   bool   // to device
+	device  string // may be empty even if bound: a channel without resources
+	info    map[string]string
+	offer   string            // theirs; the newest
+	crossed *signaling.Signal // their call, while ours rings; see glare.go
+	answer  string            // ours, to be repeated
+	conn    *conn
+	ice     progress // of conn
+	flows   bool     // Established was told
 
 	ours       []signaling.Candidate // all found so far
 	sent       int                   // of ours

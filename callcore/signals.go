@@ -61,7 +61,9 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 	case s.Peer == l.cfg.Channel.Self():
 		l.invalid(nil, s, ErrOwnID)
 	case p == nil:
-		l.stray(s)
+		if !l.takesBack(s) {
+			l.stray(ctx, s)
+		}
 	case s.Kind == signaling.Update && s.Reconnect != nil:
 		l.reconnect(ctx, p, s)
 	case s.Kind == signaling.Update:
@@ -85,6 +87,10 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 			l.invalid(p, s, err)
 			return
 		}
+		if p.turned(s) {
+			l.step(ctx, p, callCrossed, cause{signal: p.crossed, info: p.crossed.Info})
+			return
+		}
 		l.step(ctx, p, inputOf[s.Kind], cause{signal: s, info: s.Info})
 	}
 }
@@ -98,7 +104,7 @@ var inputOf = map[signaling.Kind]input{
 func checkSignal(p *peer, s *signaling.Signal) error {
 	switch s.Kind {
 	case signaling.Call:
-		if !p.session.incoming {
+		if !p.session.incoming && p.initiator != p.user {
 			return fmt.Errorf("%w: we are the caller", ErrOutOfPlace)
 		}
 		if err := checkOffer(s.SDP); err != nil {
@@ -117,7 +123,7 @@ func checkSignal(p *peer, s *signaling.Signal) error {
 }
 
 // stray deals with a signal for no live session.
-func (l *loop) stray(s *signaling.Signal) {
+func (l *loop) stray(ctx context.Context, s *signaling.Signal) {
 	if n := l.sessionOf(s); n != nil && !n.has(s.Peer) {
 		l.invalidIn(n, s, ErrNotParticipant)
 		return
@@ -144,14 +150,14 @@ func (l *loop) stray(s *signaling.Signal) {
 			l.reply(s, was.answer)
 		}
 	case s.Kind == signaling.Call:
-		l.called(s)
+		l.called(ctx, s)
 		return
 	}
 	l.invalidIn(was.session, s, reason)
 }
 
 // called begins an incoming session.
-func (l *loop) called(s *signaling.Signal) {
+func (l *loop) called(ctx context.Context, s *signaling.Signal) {
 	switch {
 	case s.Session == "":
 		l.invalid(nil, s, fmt.Errorf("%w: no session id", ErrMalformed))
@@ -175,6 +181,8 @@ func (l *loop) called(s *signaling.Signal) {
 		return
 	case len(others) > l.cfg.MaxOpponents:
 		l.refuse(s, nil, fmt.Errorf("%w: %d, at most %d", ErrTooManyOpponents, len(others), l.cfg.MaxOpponents))
+		return
+	case l.crosses(ctx, s):
 		return
 	case l.busy():
 		l.refuse(s, others, ErrBusy)
