@@ -362,6 +362,7 @@ func (l *loop) reported(ctx context.Context, r report) {
 	switch r.what {
 	case trackStarted:
 		l.emit(MediaStarted{l.head(p, p.device), r.codec})
+		p.started = true
 		l.mediaFlow(p)
 	case sentFirst:
 		l.mediaFlow(p)

@@ -230,7 +230,8 @@ type peer struct {
 	answer  string            // ours, to be repeated
 	conn    *conn
 	ice     progress // of conn
-	flows   bool     // Established was told
+	started bool     // MediaStarted was told
+	flows   bool     // Established was, which comes after it
 
 	ours       []signaling.Candidate // all found so far
 	sent       int                   // of ours

@@ -88,7 +88,7 @@ func (t *traffic) moment(m milestone) time.Time {
 // mediaFlow tells, once, that media flow both ways.
 func (l *loop) mediaFlow(p *peer) {
 	t := p.timeline()
-	if p.flows || t.FirstSent.IsZero() || t.FirstReceived.IsZero() {
+	if p.flows || !p.started || t.FirstSent.IsZero() || t.FirstReceived.IsZero() {
 		return
 	}
 	p.flows = true
