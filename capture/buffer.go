@@ -92,24 +92,43 @@ func (p *Packet) Release() {
 	}
 }
 
-// poolSize bounds what a pool keeps: more than the frames or packets in flight of any
-// device, few enough that a burst is given back to the collector.
-const poolSize = 64
+// idle keeps what a pool may give out again.
+type idle[T any] struct {
+	mu   sync.Mutex
+	list []*T
+}
+
+// idleLimit is more than the frames or packets in flight of any device, and few enough that
+// a burst is given back to the collector.
+const idleLimit = 64
+
+// take returns one, or nil.
+func (i *idle[T]) take() *T {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := len(i.list)
+	if n == 0 {
+		return nil
+	}
+	t := i.list[n-1]
+	i.list = i.list[:n-1]
+	return t
+}
+
+func (i *idle[T]) put(t *T) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.list) < idleLimit {
+		i.list = append(i.list, t)
+	}
+}
 
 // PacketPool recycles packets. The zero value is ready; it may be used from any goroutine.
-type PacketPool struct {
-	mu   sync.Mutex
-	idle []*Packet
-}
+type PacketPool struct{ idle idle[Packet] }
 
 // Get returns a packet with one reference and Data of length n; its other fields are zero.
 func (p *PacketPool) Get(n int) *Packet {
-	p.mu.Lock()
-	var k *Packet
-	if l := len(p.idle); l > 0 {
-		k, p.idle = p.idle[l-1], p.idle[:l-1]
-	}
-	p.mu.Unlock()
+	k := p.idle.take()
 	if k == nil {
 		k = &Packet{pool: p}
 	}
@@ -125,18 +144,13 @@ func (p *PacketPool) Get(n int) *Packet {
 
 func (p *PacketPool) put(k *Packet) {
 	k.Codec, k.Time, k.Duration, k.Key = "", time.Time{}, 0, false
-	p.mu.Lock()
-	if len(p.idle) < poolSize {
-		p.idle = append(p.idle, k)
-	}
-	p.mu.Unlock()
+	p.idle.put(k)
 }
 
 // FramePool recycles I420 frames of one size.
 type FramePool struct {
 	format Format
-	mu     sync.Mutex
-	idle   []*Frame
+	idle   idle[Frame]
 }
 
 // NewFramePool returns a pool of I420 frames of this size and rate.
@@ -146,14 +160,9 @@ func NewFramePool(width, height, fps int) *FramePool {
 
 // Get returns a frame with one reference; its pixels are those of an earlier use.
 func (p *FramePool) Get() *Frame {
-	p.mu.Lock()
-	var f *Frame
-	if l := len(p.idle); l > 0 {
-		f, p.idle = p.idle[l-1], p.idle[:l-1]
-	}
-	p.mu.Unlock()
+	f := p.idle.take()
 	if f == nil {
-		f = NewFrame(p.put)
+		f = NewFrame(p.idle.put)
 		w, h := p.format.Width, p.format.Height
 		cw, ch := (w+1)/2, (h+1)/2
 		buf := make([]byte, w*h+2*cw*ch)
@@ -165,42 +174,18 @@ func (p *FramePool) Get() *Frame {
 	return f
 }
 
-func (p *FramePool) put(f *Frame) {
-	p.mu.Lock()
-	if len(p.idle) < poolSize {
-		p.idle = append(p.idle, f)
-	}
-	p.mu.Unlock()
-}
-
 // CodedPool recycles frames that hold a coded picture. The zero value is ready; it may be
 // used from any goroutine.
-type CodedPool struct {
-	mu   sync.Mutex
-	idle []*Frame
-}
+type CodedPool struct{ idle idle[Frame] }
 
 // Get returns a frame of this format with one reference and a copy of data in plane 0.
 func (p *CodedPool) Get(format Format, data []byte) *Frame {
-	p.mu.Lock()
-	var f *Frame
-	if l := len(p.idle); l > 0 {
-		f, p.idle = p.idle[l-1], p.idle[:l-1]
-	}
-	p.mu.Unlock()
+	f := p.idle.take()
 	if f == nil {
-		f = NewFrame(p.put)
+		f = NewFrame(p.idle.put)
 	}
 	f.Format, f.Time = format, time.Time{}
 	f.Planes[0] = append(f.Planes[0][:0], data...)
 	f.refs.Store(1)
 	return f
-}
-
-func (p *CodedPool) put(f *Frame) {
-	p.mu.Lock()
-	if len(p.idle) < poolSize {
-		p.idle = append(p.idle, f)
-	}
-	p.mu.Unlock()
 }
