@@ -112,6 +112,9 @@ type SoundDecoder interface {
 	// Decode decodes one packet into pcm and returns the number of samples. A nil
 	// packet conceals a lost one: it fills all of pcm.
 	Decode(packet []byte, pcm []int16) (int, error)
+	// Recover makes all of pcm, a lost packet, of what the one after it brings of it, and
+	// conceals what that does not. The next packet is decoded after it.
+	Recover(next []byte, pcm []int16) error
 	Close() error
 }
 

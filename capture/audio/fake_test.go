@@ -85,6 +85,15 @@ func (c *codec) Decode(packet []byte, pcm []int16) (int, error) {
 	return n, nil
 }
 
+// Recover is the negative of what the next packet is.
+func (c *codec) Recover(next []byte, pcm []int16) error {
+	v := -int16(binary.BigEndian.Uint16(next))
+	for i := range pcm {
+		pcm[i] = v
+	}
+	return nil
+}
+
 func (c *codec) Close() error {
 	if !c.closed {
 		c.open.Add(-1)

@@ -9,13 +9,12 @@ const (
 	// maxPayload is more than an RTP packet brings over a network that does not fragment.
 	maxPayload = 1500
 
-	// In samples: what is collected before playing begins, what is never exceeded, and
-	// for how long an empty buffer is covered up by the decoder.
+	// In samples: what is collected before playing begins and nothing is known of the
+	// network, what is never exceeded, and for how long an empty buffer is covered up by the
+	// decoder.
 	startDelay = 3 * capture.PeriodSamples  // 60 ms
 	maxDelay   = 10 * capture.PeriodSamples // 200 ms
 	maxConceal = 5 * capture.PeriodSamples  // 100 ms
-	// trimWindow is how long delay must stand unused before a packet of it is taken out.
-	trimWindow = 100 * capture.PeriodSamples // 2 s
 
 	// Distances of sequence numbers (RFC 3550 appendix A.1): beyond them a sender has
 	// started anew, which two packets in a row must confirm.
@@ -29,8 +28,10 @@ type verdict uint8
 const (
 	silence verdict = iota // there is nothing: collecting, or nobody talks
 	play                   // this packet
+	spare                  // this packet, which may be left out if it is quiet: see jitter.leftOut
 	skip                   // this packet is decoded and not played, which takes out delay
-	conceal                // a packet is missing
+	recover                // a packet is missing; this one, which follows it, may bring it in part
+	conceal                // a packet is missing, or its time is made longer
 )
 
 // fate is what became of a packet.
@@ -56,7 +57,9 @@ type jitter struct {
 	next    uint16 // the sequence number that is due
 	newest  uint16 // the latest held
 	samples int    // of a packet; learned
+	rest    int    // samples of the last packet pulled that are still to be played
 	cut     int    // packets left out to shorten the delay
+	added   int    // packets put in to lengthen it
 
 	begun   bool
 	playing bool
@@ -67,8 +70,9 @@ type jitter struct {
 	suspect bool   // the last packet was strange
 	confirm uint16 // and this one would follow it
 
-	ahead     int // packets concealed since the buffer was empty
-	low, span int // the least that was held within the trim window, and its samples so far
+	ahead int // packets concealed since the buffer was empty
+	waits waits
+	still int // samples played since the delay was last changed
 }
 
 func newJitter() *jitter { return &jitter{samples: capture.PeriodSamples} }
@@ -101,6 +105,9 @@ func (j *jitter) put(sequence uint16, payload []byte) fate {
 		d = 0
 	}
 	j.suspect = false
+	if j.playing {
+		j.waits.add((d-j.ahead)*j.samples + j.rest)
+	}
 	if j.isLate(sequence, d) {
 		return late
 	}
@@ -165,46 +172,60 @@ func (j *jitter) pull() (verdict, []byte) {
 		if j.count == 0 {
 			return silence, nil
 		}
-		if j.depth() < j.packets(startDelay) && j.waited < startDelay {
+		if start := j.start(); j.depth() < j.packets(start) && j.waited < start {
 			j.waited += capture.PeriodSamples
 			return silence, nil
 		}
-		j.playing, j.ahead, j.low, j.span = true, 0, windowLen, 0
+		j.playing, j.ahead = true, 0
+		// The newest packet waits as long as the quickest do from now on.
+		j.changed((j.depth()-1)*j.samples - j.waits.delay())
 	}
 	for {
 		s := &j.slots[j.next%windowLen]
 		switch {
+		case s.held && j.ahead == 0 && j.tooShort():
+			j.added++
+			j.changed(j.samples)
+			return conceal, nil
 		case s.held:
+			if j.ahead > 0 { // it has been waited for
+				j.changed(j.ahead * j.samples)
+				j.ahead = 0
+			}
 			s.held = false
 			j.count--
 			j.next++
-			j.ahead = 0
-			return j.trim(), s.data[:s.n]
+			j.still += j.samples
+			v := j.tooLong()
+			if v == skip {
+				j.leftOut()
+			}
+			return v, s.data[:s.n]
 		case j.count == 0:
 			return j.starve(), nil
 		}
 		j.next++
 		if j.ahead == 0 {
+			j.still += j.samples
+			if after := &j.slots[j.next%windowLen]; after.held {
+				return recover, after.data[:after.n]
+			}
 			return conceal, nil
 		}
 		j.ahead-- // its time was filled when the buffer was empty
 	}
 }
 
-// trim takes out one packet of a delay that was there all the time: after a burst, or when
-// the peer's clock is faster than the card's.
-func (j *jitter) trim() verdict {
-	j.low = min(j.low, j.depth())
-	if j.span += j.samples; j.span < trimWindow {
-		return play
-	}
-	low := j.low
-	j.low, j.span = windowLen, 0
-	if low > j.packets(startDelay) {
-		j.cut++
-		return skip
-	}
-	return play
+// leftOut is told that a spare packet was not played.
+func (j *jitter) leftOut() {
+	j.cut++
+	j.changed(-j.samples)
+}
+
+// changed notes that everything is played later than before by some samples, or sooner.
+func (j *jitter) changed(samples int) {
+	j.waits.shift(samples)
+	j.still = 0
 }
 
 // starve covers up an empty buffer for a while. The packet that is due may still come; if

@@ -37,7 +37,20 @@ type player struct {
 	pcm     [maxSamples]int16
 	at, end int // what of pcm is to be played
 	cut     int // of jitter, counted
+	added   int // of jitter, counted
+
+	// fade is how a packet began that was left out; what is played in its place begins so.
+	fade   [fadeSamples]int16
+	fading bool
+	delay  atomic.Int64 // the latest of jitter's, in samples
 }
+
+const (
+	// fadeSamples is how long it takes to get from one packet to another, 5 ms.
+	fadeSamples = capture.SampleRate / 200
+	// quietLevel is the root mean square of sound that nobody misses, -50 dBFS.
+	quietLevel = 104
+)
 
 func newPlayer(s *Source, name string, d capture.SoundDecoder) *player {
 	p := &player{
@@ -76,7 +89,9 @@ func (p *player) add(mix *[capture.PeriodSamples]int32) {
 	if p.decoder == nil {
 		return
 	}
+	p.jitter.rest = p.end - p.at
 	p.collect()
+	defer p.count()
 	for i := 0; i < len(mix); {
 		if p.at == p.end && !p.refill() {
 			return
@@ -105,42 +120,111 @@ func (p *player) collect() {
 			}
 			p.empty <- b
 		default:
-			stats.cut.Add(int64(p.jitter.cut - p.cut))
-			p.cut = p.jitter.cut
 			return
 		}
 	}
 }
 
+// count passes on what the jitter buffer has counted.
+func (p *player) count() {
+	stats := &p.src.stats
+	stats.cut.Add(int64(p.jitter.cut - p.cut))
+	stats.added.Add(int64(p.jitter.added - p.added))
+	p.cut, p.added = p.jitter.cut, p.jitter.added
+	p.delay.Store(int64(max(0, p.jitter.waits.delay())))
+}
+
 // refill makes new samples. It returns false if there is nothing to be played.
 func (p *player) refill() bool {
-	stats := &p.src.stats
 	for {
 		v, payload := p.jitter.pull()
 		switch v {
 		case silence:
 			return false
-		case play, skip:
-			n, err := p.decoder.Decode(payload, p.pcm[:])
-			if err == nil && n > 0 && n <= len(p.pcm) {
-				p.jitter.samples = n
-				stats.played.Add(1)
-				if v == skip {
+		case play, spare, skip:
+			if p.decode(payload) {
+				if v == skip || v == spare && quiet(p.pcm[:p.end]) {
+					if v == spare {
+						p.jitter.leftOut()
+					}
+					p.leaveOut()
 					continue
 				}
-				p.at, p.end = 0, n
+				p.blend()
 				return true
 			}
-			stats.garbled.Add(1)
+			p.conceal()
+		case recover:
+			p.recover(payload)
+		case conceal:
+			p.conceal()
 		}
-		// A packet that is missing, or might as well be.
-		stats.concealed.Add(1)
-		n := p.jitter.samples
-		if got, err := p.decoder.Decode(nil, p.pcm[:n]); err != nil || got != n {
-			clear(p.pcm[:n])
-		}
-		p.at, p.end = 0, n
+		p.blend()
 		return true
+	}
+}
+
+// decode decodes a packet.
+func (p *player) decode(payload []byte) bool {
+	n, err := p.decoder.Decode(payload, p.pcm[:])
+	if err != nil || n <= 0 || n > len(p.pcm) {
+		p.src.stats.garbled.Add(1)
+		return false
+	}
+	p.src.stats.played.Add(1)
+	p.jitter.samples = n
+	p.at, p.end = 0, n
+	return true
+}
+
+// recover makes what is missing of the packet that follows it.
+func (p *player) recover(next []byte) {
+	n := p.jitter.samples
+	if p.decoder.Recover(next, p.pcm[:n]) != nil {
+		p.conceal()
+		return
+	}
+	p.src.stats.recovered.Add(1)
+	p.at, p.end = 0, n
+}
+
+// conceal makes something for a packet that is missing, or might as well be.
+func (p *player) conceal() {
+	p.src.stats.concealed.Add(1)
+	n := p.jitter.samples
+	if got, err := p.decoder.Decode(nil, p.pcm[:n]); err != nil || got != n {
+		clear(p.pcm[:n])
+	}
+	p.at, p.end = 0, n
+}
+
+// quiet tells whether nobody would miss a packet.
+func quiet(pcm []int16) bool {
+	sum := int64(0)
+	for _, s := range pcm {
+		sum += int64(s) * int64(s)
+	}
+	return sum < quietLevel*quietLevel*int64(len(pcm))
+}
+
+// leaveOut drops what was decoded last. Of several in a row the first is faded from.
+func (p *player) leaveOut() {
+	if !p.fading && p.end >= fadeSamples {
+		copy(p.fade[:], p.pcm[:])
+		p.fading = true
+	}
+	p.end = 0
+}
+
+// blend begins the samples with those of a packet that was left out before them.
+func (p *player) blend() {
+	if !p.fading {
+		return
+	}
+	p.fading = false
+	n := min(fadeSamples, p.end)
+	for i := range n {
+		p.pcm[i] = int16((int(p.fade[i])*(n-i) + int(p.pcm[i])*i) / n)
 	}
 }
 

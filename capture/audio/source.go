@@ -63,8 +63,8 @@ type period struct {
 
 // counters are the atoms of Stats.
 type counters struct {
-	overruns, dropped                                          atomic.Int64
-	received, played, concealed, late, duplicate, cut, garbled atomic.Int64
+	overruns, dropped                                                            atomic.Int64
+	received, played, concealed, recovered, late, duplicate, cut, added, garbled atomic.Int64
 }
 
 // Stats counts since the start. What was lost on the way is among Concealed.
@@ -73,11 +73,16 @@ type Stats struct {
 	Dropped   int64 // coded periods that a feed was too late for
 	Received  int64 // packets from peers
 	Played    int64 // packets decoded
-	Concealed int64 // gaps filled by the decoder
+	Recovered int64 // packets missing, made of the error correction in the next one
+	Concealed int64 // gaps filled by the decoder, Added among them
 	Late      int64 // packets that came after their turn
 	Duplicate int64 // packets that came twice
 	Cut       int64 // packets left out to shorten the delay, or for want of room
+	Added     int64 // packets made up to lengthen the delay
 	Garbled   int64 // packets that did not decode, or were empty or too long
+
+	// Delay is the longest that a jitter buffer adds now.
+	Delay time.Duration
 }
 
 // New checks the configuration; it opens nothing.
@@ -108,10 +113,15 @@ func (s *Source) On() bool { return s.on.Load() }
 // Stats returns the counters.
 func (s *Source) Stats() Stats {
 	c := &s.stats
+	delay := int64(0)
+	for _, p := range *s.players.Load() {
+		delay = max(delay, p.delay.Load())
+	}
 	return Stats{
 		Overruns: c.overruns.Load(), Dropped: c.dropped.Load(), Received: c.received.Load(),
 		Played: c.played.Load(), Concealed: c.concealed.Load(), Late: c.late.Load(),
-		Duplicate: c.duplicate.Load(), Cut: c.cut.Load(), Garbled: c.garbled.Load(),
+		Duplicate: c.duplicate.Load(), Cut: c.cut.Load(), Garbled: c.garbled.Load(), Recovered: c.recovered.Load(), Added: c.added.Load(),
+		Delay: time.Duration(delay) * time.Second / capture.SampleRate,
 	}
 }
 

@@ -163,7 +163,7 @@ func TestPlayer(t *testing.T) {
 		if len(got) < packets*85/100 {
 			t.Errorf("%d of %d played", len(got), packets)
 		}
-		if s.Concealed < packets/lost-5 || s.Duplicate+s.Late < packets/20*9/10-5 {
+		if s.Concealed+s.Recovered < packets/lost-5 || s.Recovered < packets/lost/2 || s.Duplicate+s.Late < packets/20*9/10-5 {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -71,6 +71,9 @@ func Sound(t *testing.T, newEncoder func() (capture.SoundEncoder, error), newDec
 	if _, err := d.Decode([]byte{}, pcm); err == nil {
 		t.Error("an empty packet decodes")
 	}
+	if err := d.Recover(nil, pcm[:capture.PeriodSamples]); err == nil {
+		t.Error("something is recovered of no packet")
+	}
 	if _, err := e.Encode(Voice(0)[:100], dst); err == nil {
 		t.Error("a short period is encoded")
 	}
@@ -87,5 +90,8 @@ func Sound(t *testing.T, newEncoder func() (capture.SoundEncoder, error), newDec
 	}
 	if _, err := d.Decode(nil, pcm); err == nil {
 		t.Error("decoded after Close")
+	}
+	if err := d.Recover(dst[:10], pcm[:capture.PeriodSamples]); err == nil {
+		t.Error("recovered after Close")
 	}
 }

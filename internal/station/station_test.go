@@ -82,7 +82,8 @@ func (voice) Encode(_ []int16, dst []byte) (int, error) { dst[0] = 0xf8; return 
 func (voice) Decode(_ []byte, pcm []int16) (int, error) {
 	return min(len(pcm), capture.PeriodSamples), nil
 }
-func (voice) Close() error { return nil }
+func (voice) Recover([]byte, []int16) error { return nil }
+func (voice) Close() error                  { return nil }
 
 func newRig(t *testing.T, change func(*Config)) *rig {
 	t.Helper()

@@ -117,6 +117,24 @@ func (d *decoder) Decode(packet []byte, pcm []int16) (int, error) {
 	return int(n), nil
 }
 
+// Recover decodes what a packet brings of the one before it.
+func (d *decoder) Recover(next []byte, pcm []int16) error {
+	if d.c == nil {
+		return capture.ErrClosed
+	}
+	if len(next) == 0 || len(pcm) == 0 {
+		return fmt.Errorf("recover Opus: %d samples of a packet of %d bytes", len(pcm), len(next))
+	}
+	n := C.opus_decode(d.c, bytes(next), C.opus_int32(len(next)), samples(pcm), C.int(len(pcm)), 1)
+	if n < 0 {
+		return fmt.Errorf("recover Opus: %s", errorText(n))
+	}
+	if int(n) != len(pcm) {
+		return fmt.Errorf("recover Opus: %d samples of %d", n, len(pcm))
+	}
+	return nil
+}
+
 // Close frees the decoder. It may be called more than once.
 func (d *decoder) Close() error {
 	if d.c != nil {
