@@ -215,7 +215,9 @@ func (w *conn) offer(ctx context.Context) error {
 		if err := w.pc.SetLocalDescription(d); err != nil {
 			return fmt.Errorf("set local description: %w", err)
 		}
-		w.awaitHosts(ctx)
+		if w.cfg.ICE.Policy != PolicyRelay { // there are none, and nobody takes others before the accept
+			w.awaitHosts(ctx)
+		}
 	}
 	r := report{what: becameInput, input: offerReady, sdp: w.description()}
 	if w.peer == nil {

@@ -10,6 +10,7 @@ import (
 
 	"intercom/callcore"
 	"intercom/callcore/callcoretest"
+	"intercom/signaling"
 )
 
 // connected waits until a phone is, with media.
@@ -257,4 +258,23 @@ func lossyCall(t *testing.T, nat callcoretest.NAT, only bool, seed uint64) (time
 		return up || e.State == callcore.PeerClosed
 	})
 	return time.Since(begun), up
+}
+
+// TestRelayCallAtOnce: who may use relays only has no host candidates to wait for; the call
+// goes out before the relay has answered.
+func TestRelayCallAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := callcoretest.NewWorld(t)
+		phone := w.Script(2, "phone")
+		door := w.Phone(callcoretest.Spec{User: 1, ICE: relayOnly(w.Relay().Server("udp"))})
+		asked := time.Now()
+		door.Call(signaling.Video, 2)
+		call := phone.Await(signaling.Call)
+		if took := time.Since(asked); took != w.Hub.Delay {
+			t.Errorf("the call came after %v, want %v", took, w.Hub.Delay)
+		}
+		if again := phone.Await(signaling.Call); len(candidates(again.SDP, "relay")) == 0 || iceUfrag(again.SDP) != iceUfrag(call.SDP) {
+			t.Errorf("the repeated call has no relay candidate, or is of another connection:\n%s", again.SDP)
+		}
+	})
 }
