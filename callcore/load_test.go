@@ -46,7 +46,7 @@ var outcomes = []struct {
 	{"rejected", func(l *load) {
 		l.door.Call(signaling.Audio, 2)
 		call := l.phone.Await(signaling.Call)
-		time.Sleep(l.upTo(2 * time.Second))
+		time.Sleep(l.upTo(time.Second))
 		l.phone.Reply(call, signaling.Signal{Kind: signaling.Reject, SDP: l.offer})
 		l.closed(callcore.ReasonPeerRejected)
 	}},
@@ -56,7 +56,7 @@ var outcomes = []struct {
 	}},
 	{"cancelled by the door", func(l *load) {
 		s := l.door.Call(signaling.Audio, 2)
-		time.Sleep(l.upTo(2 * time.Second))
+		time.Sleep(l.upTo(time.Second))
 		must(l.t, s.HangUp(l.t.Context(), nil))
 		l.closed(callcore.ReasonHungUp)
 	}},
@@ -87,7 +87,7 @@ var outcomes = []struct {
 	}},
 	{"incoming, rejected", func(l *load) {
 		s := l.incoming()
-		time.Sleep(l.upTo(2 * time.Second))
+		time.Sleep(l.upTo(time.Second))
 		must(l.t, s.Reject(l.t.Context(), nil))
 		l.closed(callcore.ReasonRejected)
 	}},
@@ -101,7 +101,7 @@ var outcomes = []struct {
 func (l *load) accepted() *signaling.Signal {
 	l.door.Call(signaling.Audio, 2)
 	call := l.phone.Await(signaling.Call)
-	time.Sleep(l.upTo(2 * time.Second))
+	time.Sleep(l.upTo(time.Second))
 	l.phone.Reply(call, signaling.Signal{Kind: signaling.Accept, SDP: l.answer})
 	return call
 }
@@ -164,7 +164,7 @@ func TestManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := callcoretest.NewWorld(t)
 		// It rings for a shorter time than usual: the camera runs meanwhile.
-		door := w.Phone(callcoretest.Spec{User: 1, Device: "door", Timers: callcore.Timers{Answer: 6 * time.Second, Dialing: 2 * time.Second}})
+		door := w.Phone(callcoretest.Spec{User: 1, Device: "door", Timers: callcore.Timers{Answer: 2 * time.Second, Dialing: 800 * time.Millisecond}})
 		l := &load{t: t, door: door, phone: w.Script(2, "phone"), random: rand.New(rand.NewPCG(1, 2))}
 		other := w.Script(9, "other")
 		l.offer = withoutCandidates(l.phone.Offer())
