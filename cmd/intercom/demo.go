@@ -88,7 +88,11 @@ func runDemo(ctx context.Context, in invocation) error {
 		c.Control.Socket = f.socket
 	}
 	log := c.logger(in)
-	st, err := newStation(c, log)
+	lock, err := newLockGuard(c, f.config, "", log)
+	if err != nil {
+		return err
+	}
+	st, err := newStation(c, in.chips, lock, log)
 	if err != nil {
 		return err
 	}

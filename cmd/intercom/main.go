@@ -16,6 +16,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"intercom/hw"
+	"intercom/hw/cdev"
 )
 
 // version is set by the linker (see the Makefile).
@@ -43,6 +46,7 @@ func (e exitError) Unwrap() error { return e.err }
 // invocation is one run of the program: what a command needs of the process around it.
 type invocation struct {
 	args   []string // behind the command's name
+	chips  hw.Lines // the machine's
 	stdout io.Writer
 	stderr io.Writer
 }
@@ -55,7 +59,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"run", "[--config FILE] [--control PATH]", "run the door station", runStation},
+		{"run", "[--config FILE] [--control PATH] [--guard PATH]", "run the door station", runStation},
 		{"demo", "[--config FILE] [--camera DEVICE] [--sound CARD] [--listen ADDRESS] [--control PATH]", "a door and a resident's phone on one page, without an account", runDemo},
 		{"sandbox", "[--accounts FILE] [--rest ADDRESS] [--chat ADDRESS] [--websocket ADDRESS]", "a QuickBlox-compatible server for trying things out", runSandbox},
 		{"press", "NAME", "press a button of the running station", runPress},
@@ -63,6 +67,8 @@ func commands() []command {
 		{"status", "[--format text|json]", "show the running station's state", runStatus},
 		{"events", "[--format text|json]", "follow what happens at the running station", runEvents},
 		{"devices", "[--config FILE] [--format text|json]", "list cameras, sound cards, GPIO lines and encoders of this machine", runDevices},
+		{"guard", "[--config FILE] [--socket PATH]", "keep the lock's line safe whatever becomes of the station, which starts one itself", runGuard},
+		{"lock-safe", "[--config FILE] [--socket PATH]", "drive the lock's line safe", runLockSafe},
 		{"config", "[FILE]", "check a configuration file; without one, print the commented reference", runConfig},
 		{"version", "", "print the version", runVersion},
 	}
@@ -75,10 +81,15 @@ func main() {
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// dispatch runs one command and returns the exit code. An error is one line on stderr.
+// dispatch runs one command on this machine.
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return invocation{chips: cdev.Lines{}, stdout: stdout, stderr: stderr}.dispatch(ctx, args)
+}
+
+// dispatch runs one command and returns the exit code. An error is one line on stderr.
+func (in invocation) dispatch(ctx context.Context, args []string) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(stdout)
+		usage(in.stdout)
 		if len(args) == 0 {
 			return exitUsage
 		}
@@ -88,29 +99,30 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		if c.name != args[0] {
 			continue
 		}
-		err := c.run(ctx, invocation{args: args[1:], stdout: stdout, stderr: stderr})
+		in.args = args[1:]
+		err := c.run(ctx, in)
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
 		if err == nil {
 			return 0
 		}
-		fmt.Fprintf(stderr, "intercom %s: %v\n", c.name, err)
+		fmt.Fprintf(in.stderr, "intercom %s: %v\n", c.name, err)
 		if e := (exitError{}); errors.As(err, &e) {
 			return e.code
 		}
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "intercom: unknown command %q; see intercom help\n", args[0])
+	fmt.Fprintf(in.stderr, "intercom: unknown command %q; see intercom help\n", args[0])
 	return exitUsage
 }
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "intercom is a video door station for QuickBlox apps.\n\nusage: intercom COMMAND [FLAGS]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 		if c.args != "" {
-			fmt.Fprintf(w, "           %s\n", c.args)
+			fmt.Fprintf(w, "            %s\n", c.args)
 		}
 	}
 }

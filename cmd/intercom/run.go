@@ -13,19 +13,25 @@ import (
 
 	"intercom/callcore"
 	"intercom/door"
+	"intercom/hw"
 	"intercom/hw/relay"
 	"intercom/internal/control"
 	"intercom/internal/journal"
 	"intercom/internal/netwatch"
+	"intercom/internal/sdnotify"
 	"intercom/internal/station"
 	"intercom/signaling"
 )
 
+// defaultConfig is where a configuration is looked for.
+const defaultConfig = "/etc/intercom/intercom.toml"
+
 func runStation(ctx context.Context, in invocation) error {
-	path, socket := "/etc/intercom/intercom.toml", ""
+	path, socket, guard := defaultConfig, "", ""
 	_, err := in.parse("run", 0, 0, func(fs *flag.FlagSet) {
 		fs.StringVar(&path, "config", path, "configuration `FILE`")
 		fs.StringVar(&socket, "control", "", "`PATH` of the control socket, in place of the configuration's")
+		fs.StringVar(&guard, "guard", "", "`PATH` of the socket of a guard that a service manager runs; without it the station starts its own")
 	})
 	if err != nil {
 		return err
@@ -37,12 +43,21 @@ func runStation(ctx context.Context, in invocation) error {
 	if socket != "" {
 		c.Control.Socket = socket
 	}
-	st, err := newStation(c, c.logger(in))
+	log := c.logger(in)
+	lock, err := newLockGuard(c, path, guard, log)
+	if err != nil {
+		return err
+	}
+	service, err := sdnotify.OpenProcess()
+	if err != nil {
+		return err
+	}
+	st, err := newStation(c, in.chips, lock, log)
 	if err != nil {
 		return err
 	}
 	defer st.close()
-	return st.run(ctx)
+	return together(ctx, st.run, func(ctx context.Context) error { return tellService(ctx, service, st.Station, log) })
 }
 
 func (c *config) logger(in invocation) *slog.Logger {
@@ -55,11 +70,12 @@ type built struct {
 	log     *slog.Logger
 	socket  net.Listener
 	journal *journal.Journal
+	lock    *lockGuard // nil: the lock is simulated
 }
 
-// newStation builds a station from a checked configuration.
-func newStation(c *config, log *slog.Logger) (_ *built, err error) {
-	b := &built{log: log}
+// newStation builds a station from a checked configuration, on the lines of chips.
+func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_ *built, err error) {
+	b := &built{log: log, lock: lock}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -99,7 +115,10 @@ func newStation(c *config, log *slog.Logger) (_ *built, err error) {
 		}
 		return w.Run(ctx)
 	}
-	if err := c.wire(&cfg); err != nil {
+	if lock != nil {
+		cfg.WatchLock = lock.Watch
+	}
+	if err := c.wire(&cfg, chips, lock); err != nil {
 		return nil, exitError{exitConfig, err}
 	}
 	if b.Station, err = station.New(cfg); err != nil {
@@ -128,6 +147,8 @@ func (b *built) run(ctx context.Context) error {
 			b.log.Error("the control socket does not work any more", "cause", err)
 		}
 	})
+	b.lock.begin(ctx)
+	defer b.lock.finish()
 	err := b.Station.Run(ctx)
 	cancel()
 	return err
@@ -142,7 +163,7 @@ func (c *config) ice() callcore.ICE {
 }
 
 // wire sets what the door is made of: residents, buttons, lock and light, on their lines.
-func (c *config) wire(s *station.Config) error {
+func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error {
 	ids := map[string]signaling.UserID{}
 	s.Door = door.Config{Lock: c.Lock.Name, Longest: time.Duration(c.Call.Longest), Pause: time.Duration(c.Lock.Pause), Retry: retryPress}
 	for _, r := range c.Resident {
@@ -161,10 +182,11 @@ func (c *config) wire(s *station.Config) error {
 		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: b.Name, Residents: users})
 		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: b.named(b.Name)})
 	}
-	lines, err := newWiring(c)
+	lines, err := newWiring(c, chips)
 	if err != nil {
 		return err
 	}
+	lines.lock = lock
 	if button := c.Button[0].Name; lines.real(c.HangUp.Name) == lines.real(button) { // a real panel may have none
 		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
 		s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: c.HangUp.named(c.HangUp.Name)})

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"intercom/hw"
+	"intercom/hw/cdev"
 	"intercom/internal/control"
 	"intercom/sandbox"
 )
@@ -40,6 +42,12 @@ func (o *output) String() string {
 // must end with exit code 0 then.
 func begin(t *testing.T, args ...string) (socket string, out *output) {
 	t.Helper()
+	return beginOn(t, cdev.Lines{}, args...)
+}
+
+// beginOn is begin on other lines.
+func beginOn(t *testing.T, chips hw.Lines, args ...string) (socket string, out *output) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "ic") // short: a socket's path has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +57,9 @@ func begin(t *testing.T, args ...string) (socket string, out *output) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int, 1)
 	out = &output{}
-	go func() { done <- dispatch(ctx, append(args, "--control", socket), out, out) }()
+	go func() {
+		done <- invocation{chips: chips, stdout: out, stderr: out}.dispatch(ctx, append(args, "--control", socket))
+	}()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -123,7 +133,14 @@ func runServer(t *testing.T, cfg sandbox.Config) (addrs sandbox.Addrs, stop func
 func doorFile(t *testing.T, rest, chat, password string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "intercom.toml")
-	text := fmt.Sprintf(`[account]
+	if err := os.WriteFile(path, []byte(doorText(rest, chat, password)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func doorText(rest, chat, password string) string {
+	return fmt.Sprintf(`[account]
 application_id = 99
 auth_key = "demo-key"
 auth_secret = "demo-secret"
@@ -144,10 +161,6 @@ id = 2001
 name = "Anna"
 may_open = true
 `, password, rest, chat)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 func TestRunWithWrongPassword(t *testing.T) {

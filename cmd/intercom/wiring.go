@@ -10,7 +10,6 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"intercom/hw"
-	"intercom/hw/cdev"
 	"intercom/hw/sim"
 	"intercom/internal/conf"
 )
@@ -97,11 +96,13 @@ type wiring struct {
 	chips hw.Lines
 	board *sim.Board        // nil if none is simulated
 	names map[string]string // what it is for -> the chip's name of it
+	door  string            // what the lock's line is for
+	lock  *lockGuard        // has that line if it is real; nil: nobody does
 }
 
 // newWiring lists what is real.
-func newWiring(c *config) (*wiring, error) {
-	w := &wiring{chips: cdev.Lines{}, names: map[string]string{}}
+func newWiring(c *config, chips hw.Lines) (*wiring, error) {
+	w := &wiring{chips: chips, names: map[string]string{}, door: c.Lock.Name}
 	var simulated []string
 	add := func(name, line string) {
 		if line == "" {
@@ -150,7 +151,11 @@ func (w *wiring) Output(l hw.Line, active bool) (hw.Output, error) {
 	if !w.real(l.Name) {
 		return w.board.Output(l, active)
 	}
+	guarded := l.Name == w.door && w.lock != nil
 	l.Name = w.names[l.Name]
+	if guarded {
+		return w.lock.Output(l, active)
+	}
 	return w.chips.Output(l, active)
 }
 

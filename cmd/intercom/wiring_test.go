@@ -8,6 +8,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"intercom/hw"
+	"intercom/hw/cdev"
 	"intercom/hw/sim"
 	"intercom/internal/conf"
 )
@@ -16,7 +17,7 @@ import (
 func TestWiringOfRealLines(t *testing.T) {
 	c := demoConfig(demoAccounts())
 	c.Button[0].Line, c.HangUp.Line, c.Light.Line, c.Lock.Line = "A", "B", "C", "D"
-	if _, err := newWiring(c); err != nil {
+	if _, err := newWiring(c, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -25,7 +26,7 @@ func TestWiringOfRealLines(t *testing.T) {
 func TestWiring(t *testing.T) {
 	c := demoConfig(demoAccounts())
 	c.Button[0].Line, c.Lock.Line, c.Lock.ActiveLow = "P1_11", "gpiochip0:5", true
-	w, err := newWiring(c)
+	w, err := newWiring(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestWiring(t *testing.T) {
 	if w.presser("call") != nil {
 		t.Error("a real button can be pressed by a command")
 	}
-	if w, err := newWiring(demoConfig(demoAccounts())); err != nil || w.presser("call") == nil {
+	if w, err := newWiring(demoConfig(demoAccounts()), nil); err != nil || w.presser("call") == nil {
 		t.Errorf("a simulated button cannot be pressed (%v)", err)
 	}
 }
@@ -89,7 +90,7 @@ func TestInputLine(t *testing.T) {
 func TestRealLineMissing(t *testing.T) {
 	c := demoConfig(demoAccounts())
 	c.Button[0].Line = "no-such-line"
-	w, err := newWiring(c)
+	w, err := newWiring(c, cdev.Lines{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ var ErrNotRunning = errors.New("no guard is running")
 
 // Times of a client.
 const (
-	pingEvery    = Silence / 4
+	pingEvery    = Silence / 8
 	replyTimeout = time.Second // for one request; the lock's loop waits that long at most
 	startPause   = 2 * time.Second
 )
@@ -197,13 +197,21 @@ func (c *Client) check() error {
 		if err := c.connect(); err != nil {
 			return err
 		}
-	} else if err := c.take(); err != nil {
-		return err
+	} else if c.conn != nil {
+		if err := c.exchange(request{verb: ping}); c.conn != nil {
+			return err
+		}
+		// It was lost. The next guard may be there already.
+	}
+	if c.out != nil {
+		if err := c.take(); err != nil {
+			return err
+		}
 	}
 	return c.exchange(request{verb: ping})
 }
 
-// Watch asks the guard every half second how it is, until ctx ends, and tells report what
+// Watch asks the guard four times a second how it is, until ctx ends, and tells report what
 // is wrong: that it is gone, that its line does not obey, that it made the line safe by
 // itself. It tells nil when all is well. While an output is in use Watch must run, or the
 // guard takes the station for dead. It returns nil.

@@ -34,7 +34,7 @@ import (
 )
 
 // Silence is how long a station may say nothing before it counts as dead. Clients ask
-// every quarter of it.
+// far more often.
 const Silence = 2 * time.Second
 
 // DefaultMax is the Max of a Config that has none.

@@ -231,9 +231,6 @@ func TestSilenceEndsTheConnection(t *testing.T) {
 		time.Sleep(pingEvery + 2*time.Millisecond)
 		b.wantOpen(false)
 		// It wakes up: its line is safe, and its own again.
-		if err := c.check(); err == nil {
-			t.Error("the lost connection was not noticed")
-		}
 		if err := c.check(); err != nil {
 			t.Errorf("the connection is not made again: %v", err)
 		}

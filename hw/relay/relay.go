@@ -5,9 +5,9 @@
 // again and again until that succeeds.
 //
 // It does not decide who may open: that is door's. It is not a defence against the death
-// of its own process either: a released line has no guaranteed level, so something
-// outside the process must drive it safe then. All its goroutines live inside Run; one
-// owns the line, and nothing slow (a log, a report) is ever done on it.
+// of its own process either: a released line has no guaranteed level, so where
+// it is real another process has it, with hw/guard. All its goroutines live inside Run;
+// one owns the line, and nothing slow (a log, a report) is ever done on it.
 package relay
 
 import (

@@ -67,6 +67,8 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 				l.pressed = time.Now()
 			}
 			l.take(ctx, in)
+		case l.turns <- struct{}{}:
+			continue
 		case <-l.faults:
 			l.take(ctx, door.Fault{Wrong: len(l.health.Wrong()) > 0})
 		case <-l.wake.C:

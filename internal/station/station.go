@@ -47,6 +47,9 @@ type Config struct {
 	Light   hw.Line // lit while the door is in use
 	// Lock is the lock's line and times. Its Lines, Logger and Report are set by New.
 	Lock relay.Config
+	// WatchLock tells report what is wrong with the process that has the lock's line, and
+	// nil when it is well, until ctx ends; nil: this process has the line.
+	WatchLock func(ctx context.Context, report func(error)) error
 
 	// NewChat makes the connection; report is told what is wrong with it, and nil when it
 	// is up.
@@ -104,6 +107,7 @@ type Station struct {
 	journal chan control.Event
 	asks    chan door.Input // from outside: the loop takes them
 	faults  chan struct{}   // the list of what is wrong has changed
+	turns   chan struct{}   // the loop takes one whenever it has the time: see Turn
 	done    chan struct{}   // closed when Run has returned
 	ran     atomic.Bool
 
@@ -122,6 +126,7 @@ func New(cfg Config) (*Station, error) {
 		journal: make(chan control.Event, 256),
 		asks:    make(chan door.Input),
 		faults:  make(chan struct{}, 1),
+		turns:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	s.health = health.New(settle, s.healthChanged)
@@ -242,6 +247,9 @@ func (s *Station) Run(ctx context.Context) error {
 	part(ctx, &parts, "calls", s.calls.Run)
 	if s.cfg.WatchNetwork != nil {
 		part(ctx, &parts, "network", func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) })
+	}
+	if s.cfg.WatchLock != nil {
+		part(ctx, &parts, "watch on the lock's guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
 	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
 	// The journal is the last to end: it takes down that the others did.

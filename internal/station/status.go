@@ -55,6 +55,20 @@ func (s *Station) ask(ctx context.Context, in door.Input) error {
 	}
 }
 
+// Turn returns when the loop that owns the door's state has nothing better to do than to
+// say so: while it does, the station works, with or without a network. A service manager's
+// watchdog wants to know.
+func (s *Station) Turn(ctx context.Context) error {
+	select {
+	case <-s.turns:
+		return nil
+	case <-s.done:
+		return errStopping
+	case <-ctx.Done():
+		return fmt.Errorf("the station's loop does not turn: %w", ctx.Err())
+	}
+}
+
 // Watch calls f with the last events and with each one from now on.
 func (s *Station) Watch(ctx context.Context, last int, f func(control.Event) error) error {
 	return s.hub.Watch(ctx, last, f)
