@@ -39,6 +39,9 @@ LABTEST := go test -tags e2e,lab -count=1 -p 1 -json
 lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, and a table of times
 	@scripts/setup.sh lab
 	@lab/guest/build.sh >/dev/null
+	@scripts/setup.sh lab-arm64
+	@lab/guest/arm64.sh >/dev/null
+	@$(MAKE) --no-print-directory -s build-arm64
 	@set -o pipefail; $(LABTEST) -timeout 1200s -run '$(SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
 
 SCENARIOS := ^(TestMachine.*|TestGuest.*)$$

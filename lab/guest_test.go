@@ -31,10 +31,16 @@ type guest struct {
 // and when the scenario has failed, what its display shows.
 func newGuest(t *testing.T, options ...string) *guest {
 	t.Helper()
+	return bootGuest(t, vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Options: options})
+}
+
+// bootGuest boots a machine. Out is set here.
+func bootGuest(t *testing.T, c vm.Config) *guest {
+	t.Helper()
 	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
 	g.out = filepath.Join(lab.out, g.name)
 	must(t, os.MkdirAll(g.out, 0o755))
-	c := vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Out: g.out, Options: options}
+	c.Out = g.out
 	if missing := vm.Missing(c); len(missing) > 0 {
 		t.Skip(strings.Join(missing, "; "))
 	}
@@ -83,6 +89,12 @@ func (g *guest) startDoor(t *testing.T, config string, env ...string) *door {
 	t.Helper()
 	program, err := intercom()
 	must(t, err)
+	return g.startProgram(t, program, config, env...)
+}
+
+// startProgram is startDoor for another program than this machine's.
+func (g *guest) startProgram(t *testing.T, program, config string, env ...string) *door {
+	t.Helper()
 	must(t, g.PutFile(t.Context(), guestProgram, program))
 	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
 	d := &door{process: g.start(t, "door", vm.Command{Args: []string{guestProgram, "run", "--control", guestSocket}, Env: env}), more: make(chan struct{})}

@@ -3,10 +3,10 @@
 # packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
 # nothing and costs a fraction of a second.
 #
-#   scripts/setup.sh build|demo|test|lab|cross
+#   scripts/setup.sh build|demo|test|lab|lab-arm64|cross
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh build|demo|test|lab|cross}
+what=${1:?usage: scripts/setup.sh build|demo|test|lab|lab-arm64|cross}
 
 build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev"
 case $what in
@@ -15,6 +15,7 @@ demo) debian=$build ;;
 test) debian="$build chromium prosody coturn ffmpeg iproute2 util-linux" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
+lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
 cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
 *) echo "setup: unknown target $what" >&2; exit 2 ;;
 esac
@@ -41,7 +42,7 @@ else
 	if [ "$what" = test ]; then
 		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
-	if [ "$what" = lab ]; then
+	if [ "$what" = lab ] || [ "$what" = lab-arm64 ]; then
 		die "the lab's guest is made of Debian's packages: it needs a Debian machine"
 	fi
 	if [ "$what" = cross ]; then

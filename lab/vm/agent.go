@@ -68,7 +68,7 @@ func (m *Machine) ask(ctx context.Context, limit time.Duration, what, method, pa
 // setClock gives the guest this machine's time, so that times of both sides compare.
 func (m *Machine) setClock(ctx context.Context) error {
 	now := time.Now().UTC().Format(time.RFC3339Nano)
-	return m.ask(ctx, 2*time.Second, "set clock", http.MethodPut, wire.Clock, nil, []byte(now), nil)
+	return m.ask(ctx, stepLimit, "set clock", http.MethodPut, wire.Clock, nil, []byte(now), nil)
 }
 
 // Put writes a file of the guest; folders are made. A file of /sys, /proc or /dev is

@@ -9,26 +9,27 @@ import (
 	"strings"
 )
 
-// program is QEMU's for the guest's architecture.
-const program = "qemu-system-x86_64"
-
 // overhead is what QEMU itself uses beside the guest's memory, in MB: above all the
 // translated code.
 const overhead = 640
 
 // Missing says what this machine lacks to run the guest, each with the cure; nothing if it
-// lacks nothing. Of the configuration, Guest and Memory matter.
+// lacks nothing. Of the configuration, Guest, Arch and Memory matter.
 func Missing(c Config) []string {
+	a, err := architectureOf(c.Arch)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	var missing []string
 	if runtime.GOARCH != "amd64" {
 		missing = append(missing, "the lab's guest is built on amd64 only, and this is "+runtime.GOARCH)
 	}
-	if _, err := exec.LookPath(program); err != nil {
-		missing = append(missing, program+" is not installed: scripts/setup.sh lab")
+	if _, err := exec.LookPath(a.program); err != nil {
+		missing = append(missing, a.program+" is not installed: scripts/setup.sh lab")
 	}
-	for _, name := range []string{"vmlinux", "initramfs.cpio.gz"} {
+	for _, name := range []string{a.kernel, initramfs} {
 		if _, err := os.Stat(filepath.Join(c.Guest, name)); err != nil {
-			missing = append(missing, fmt.Sprintf("%v: lab/guest/build.sh makes it", err))
+			missing = append(missing, fmt.Sprintf("%v: make lab makes it", err))
 			break
 		}
 	}

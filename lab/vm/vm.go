@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"intercom/lab/vm/wire"
 )
 
 // Limits of single steps, generous: they are for what does not come at all.
@@ -34,6 +37,9 @@ const Host = "10.0.2.2"
 type Config struct {
 	// Guest is the folder that lab/guest/build.sh made: build/lab/guest in the repository.
 	Guest string
+	// Arch is "amd64", which is the default, or "arm64": a machine without camera, card, lines
+	// and display, whose Guest is lab/guest/arm64.sh's build/lab/arm64.
+	Arch string
 	// Out is an existing folder for serial.log, what the kernel and init print, and
 	// qemu.log.
 	Out string
@@ -121,6 +127,10 @@ func takeTurn(ctx context.Context, path string) (*os.File, error) {
 
 // launch starts QEMU. Its monitor is one end of a pair of sockets.
 func (m *Machine) launch(c Config) error {
+	a, err := architectureOf(c.Arch)
+	if err != nil {
+		return err
+	}
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return os.NewSyscallError("socketpair", err)
@@ -137,7 +147,7 @@ func (m *Machine) launch(c Config) error {
 		conn.Close()
 		return err
 	}
-	m.cmd = exec.Command(program, arguments(c)...)
+	m.cmd = exec.Command(a.program, arguments(c, a)...)
 	m.cmd.ExtraFiles = []*os.File{theirs} // 3
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -167,30 +177,6 @@ func (m *Machine) launch(c Config) error {
 	return nil
 }
 
-// arguments are QEMU's.
-func arguments(c Config) []string {
-	options := append([]string{
-		"console=ttyS0", "quiet", "panic=-1", "nokaslr", "mitigations=off", "vt.global_cursor_default=0",
-	}, c.Options...)
-	serial := "file:" + filepath.Join(c.Out, "serial.log")
-	if c.Console {
-		serial = "mon:stdio" // Ctrl-A X ends it
-		options = append(options, "lab.console")
-	}
-	return []string{
-		// Where /dev/kvm exists it is often no help: see docs/lab.md.
-		"-accel", "tcg,thread=multi,tb-size=512", "-cpu", "SandyBridge,-x2apic,-tsc-deadline", "-smp", "2", "-m", fmt.Sprint(c.Memory),
-		"-nodefaults", "-no-reboot", "-display", "none", "-serial", serial,
-		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
-		"-device", "bochs-display", "-device", "i6300esb", "-action", "watchdog=" + c.Watchdog, "-device", "virtio-rng-pci",
-		// The door's own network first: eth0. The agent's is apart from it, and a dead end.
-		"-netdev", "user,id=lan", "-device", "virtio-net-pci,id=lan0,netdev=lan,romfile=",
-		"-netdev", "user,id=mgmt,net=10.0.3.0/24,restrict=on,hostfwd=tcp:127.0.0.1:0-" + agentAddress, "-device", "virtio-net-pci,netdev=mgmt,romfile=",
-		"-kernel", filepath.Join(c.Guest, "vmlinux"), "-initrd", filepath.Join(c.Guest, "initramfs.cpio.gz"),
-		"-append", strings.Join(options, " "),
-	}
-}
-
 // ready waits until the agent answers, which is when all devices are there.
 func (m *Machine) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
@@ -204,8 +190,9 @@ func (m *Machine) ready(ctx context.Context) error {
 	}
 	m.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	for {
-		if err = m.setClock(ctx); err == nil {
-			return nil
+		// A question that changes nothing: one that we have given up on may still arrive, later.
+		if err = m.ask(ctx, 2*time.Second, "ask the agent", http.MethodGet, wire.File, url.Values{"path": {"/proc/uptime"}}, nil, nil); err == nil {
+			return m.setClock(ctx)
 		}
 		select {
 		case <-m.ended:

@@ -51,6 +51,7 @@ func TestMachine(t *testing.T) {
 		{"feed", testFeed},
 		{"network", testNetwork},
 		{"screen", testScreen},
+		{"clock", testClock},       // late, because a clock may be set again
 		{"watchdog", testWatchdog}, // the last: it stops the guest
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, m) })
@@ -255,6 +256,17 @@ func testPlugs(t *testing.T, m *Machine) {
 	}
 	if got := shell(t, m, "v4l2-ctl -d0 --stream-mmap --stream-count=3 --stream-to=/tmp/frames >/dev/null 2>&1; test -s /tmp/frames && echo frames"); got != "frames" {
 		t.Errorf("the camera that is back gives no frames")
+	}
+}
+
+// testClock compares the guest's clock with this machine's.
+func testClock(t *testing.T, m *Machine) {
+	before := time.Now()
+	s, err := m.Line(t.Context(), ButtonCall)
+	must(t, err)
+	after := time.Now()
+	if early, late := before.Sub(s.At), s.At.Sub(after); early > time.Second || late > time.Second {
+		t.Errorf("the guest's clock: got %v, want between %v and %v", s.At, before, after)
 	}
 }
 
