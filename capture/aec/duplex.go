@@ -1,0 +1,215 @@
+//go:build cgo
+
+package aec
+
+// #cgo LDFLAGS: -l:libspeexdsp.a -lm
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"intercom/capture"
+)
+
+const (
+	// tail is how long an echo may last, 128 ms, from shortly before its strongest part: what
+	// is longer is learned more slowly.
+	tail = sampleRate * 128 / 1000
+	// lead is how much of the tail is kept before that part, 8 ms; within these bounds, 2 and
+	// 30 ms, it may wander before everything is learned anew.
+	lead      = sampleRate * 8 / 1000
+	leastLead = sampleRate * 2 / 1000
+	mostLead  = sampleRate * 30 / 1000
+
+	// historyPeriods is how much of what was played is remembered: the longest delay.
+	historyPeriods = finderTaps*decimation/periodSamples + 2
+
+	// clippedAt is where a microphone is taken to be at its end, and clippedSamples how many
+	// such samples make a clipped period.
+	clippedAt      = math.MaxInt16 - 64
+	clippedSamples = 4
+	// audible is how loud the loudspeaker is when echo is measured, root mean square.
+	audible = 300
+	// measured is the share of the past that one such period replaces: about a second. From
+	// learnedERLE dB on, after learnedPeriods of them, the room is taken to be learned.
+	measured       = 1.0 / 50
+	learnedERLE    = 18
+	learnedPeriods = 25
+)
+
+// Stats are measured while the device runs, and remembered.
+type Stats struct {
+	// Delay is how much later than it was handed to the device the loudspeaker is heard, 0
+	// until it is known.
+	Delay time.Duration
+	// ERLE is the echo return loss enhancement: by how many dB what is heard is quieter after
+	// cancellation, over about the last second in which something was played. Who talks at
+	// the same time lowers it. 0 until there was something.
+	ERLE float64
+	// Clipped are the periods in which the microphone was overdriven: echo in them cannot be
+	// cancelled.
+	Clipped int64
+	// Restarts counts how often the delay had changed so much that the room was learned anew.
+	Restarts int64
+	// Learning tells that the room is not learned yet, or cannot be: meanwhile the microphone
+	// is turned down while the loudspeaker talks.
+	Learning bool
+}
+
+// Config is what a Duplex is made of.
+type Config struct {
+	Device capture.Duplex
+	Logger *slog.Logger // nil discards
+}
+
+// Duplex is a capture.Duplex without echo.
+type Duplex struct {
+	device capture.Duplex
+	log    *slog.Logger
+
+	delay, clipped, restarts atomic.Int64 // of Stats; the delay in samples
+	erle                     atomic.Uint64
+	learned                  atomic.Bool
+	lag                      atomic.Int64 // see canceller; the card will be like it was
+}
+
+var _ capture.Duplex = (*Duplex)(nil)
+
+// New checks the configuration.
+func New(c Config) (*Duplex, error) {
+	if c.Device == nil {
+		return nil, errors.New("aec: a sound card is needed")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Duplex{device: c.Device, log: c.Logger}, nil
+}
+
+// Stats may be called from any goroutine.
+func (d *Duplex) Stats() Stats {
+	return Stats{
+		Delay: time.Duration(d.delay.Load()) * time.Second / sampleRate, ERLE: math.Float64frombits(d.erle.Load()),
+		Clipped: d.clipped.Load(), Restarts: d.restarts.Load(), Learning: !d.learned.Load(),
+	}
+}
+
+// Run is part of capture.Duplex.
+func (d *Duplex) Run(ctx context.Context, period func(mic, speaker []int16)) error {
+	c := C.intercom_aec_new(tail)
+	if c == nil {
+		return errors.New("echo canceller: out of memory")
+	}
+	defer C.intercom_aec_free(c)
+	d.learned.Store(false)
+	p := &canceller{Duplex: d, c: c, finder: newFinder(), lag: int(d.lag.Load()), gate: gate{noise: talkLevel, gain: 1}, agc: newAGC()}
+	err := d.device.Run(ctx, func(mic, speaker []int16) {
+		p.clean(mic)
+		period(mic, speaker)
+		p.play(speaker)
+	})
+	if s := d.Stats(); s.Delay > 0 {
+		d.log.Info("echo", "delay", s.Delay, "reduced by dB", math.Round(s.ERLE), "overdriven periods", s.Clipped)
+	}
+	return err
+}
+
+// canceller is the state of one Run.
+type canceller struct {
+	*Duplex
+	c      *C.intercom_aec
+	finder *finder
+
+	heard, echo, result [periodSamples]int16
+	history             [historyPeriods * periodSamples]int16 // of what was played; a ring
+	at                  int                                   // where its oldest samples are
+	lag                 int                                   // how old the sound is that is taken for the echo, in samples
+
+	before, after float64 // power, smoothed
+	periods       int     // measured since the room is learned
+	gate          gate
+	agc           agc
+}
+
+// clean takes the echo out of a period of the microphone.
+func (p *canceller) clean(mic []int16) {
+	p.countClipped(mic)
+	C.intercom_aec_mic(p.c, samples(mic), samples(p.heard[:]))
+	p.played(0)
+	if delay, ok := p.finder.take(p.echo[:], p.heard[:]); ok {
+		p.follow(delay)
+	}
+	p.played(p.lag)
+	C.intercom_aec_cancel(p.c, samples(p.heard[:]), samples(p.echo[:]), samples(p.result[:]))
+	p.measure()
+	p.agc.pass(p.result[:], p.gate.hold > 0)
+	C.intercom_aec_out(p.c, samples(p.result[:]), samples(mic))
+	if p.learned.Load() {
+		p.gate.hold = 0
+	}
+	p.gate.pass(mic)
+}
+
+// follow moves what is taken for the echo to where it is.
+func (p *canceller) follow(delay int) {
+	p.delay.Store(int64(delay))
+	if l := delay - p.lag; l >= leastLead && l <= mostLead || delay < lead && p.lag == 0 {
+		return
+	}
+	p.lag = max(0, delay-lead)
+	p.Duplex.lag.Store(int64(p.lag))
+	p.before, p.after, p.periods = 0, 0, 0
+	p.learned.Store(false)
+	C.intercom_aec_reset(p.c)
+	p.restarts.Add(1)
+}
+
+// played puts the period that was played so many samples ago into echo.
+func (p *canceller) played(lag int) {
+	from := (p.at + len(p.history) - periodSamples - lag) % len(p.history)
+	n := copy(p.echo[:], p.history[from:])
+	copy(p.echo[n:], p.history[:])
+}
+
+// play remembers a period of the loudspeaker.
+func (p *canceller) play(speaker []int16) {
+	C.intercom_aec_speaker(p.c, samples(speaker), samples(p.history[p.at:]))
+	p.at = (p.at + periodSamples) % len(p.history)
+	p.gate.hear(speaker)
+}
+
+func (p *canceller) countClipped(mic []int16) {
+	n := 0
+	for _, s := range mic {
+		if s >= clippedAt || s <= -clippedAt {
+			n++
+		}
+	}
+	if n >= clippedSamples {
+		p.clipped.Add(1)
+	}
+}
+
+// measure keeps the loss of echo, while there is some.
+func (p *canceller) measure() {
+	if rms(p.echo[:]) < audible {
+		return
+	}
+	h, r := rms(p.heard[:]), rms(p.result[:])
+	p.before += measured * (h*h - p.before)
+	p.after += measured * (r*r - p.after)
+	erle := 10 * math.Log10((p.before+1)/(p.after+1))
+	p.erle.Store(math.Float64bits(erle))
+	if p.periods++; p.periods >= learnedPeriods && erle >= learnedERLE {
+		p.learned.Store(true)
+	}
+}
+
+func samples(s []int16) *C.int16_t { return (*C.int16_t)(unsafe.Pointer(unsafe.SliceData(s))) }

@@ -1,0 +1,245 @@
+//go:build cgo
+
+package aec
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"intercom/capture"
+)
+
+func TestNew(t *testing.T) {
+	if _, err := New(Config{}); err == nil {
+		t.Error("no device is taken")
+	}
+	if _, err := NewHalfDuplex(nil); err == nil {
+		t.Error("no device is taken")
+	}
+}
+
+// cancel runs a resident's speech in a room.
+func cancel(t testing.TB, r *room) (result []float64, s Stats) {
+	t.Helper()
+	d, err := New(Config{Device: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Run(t.Context(), played(speech(t, "resident.s16", 3000), &result)); err != nil {
+		t.Fatal(err)
+	}
+	return result, d.Stats()
+}
+
+// TestEcho measures how much of the echo is left. The times are of the device, from its
+// opening: everything is learned after that.
+func TestEcho(t *testing.T) {
+	const ms = 1e-3
+	for _, test := range []struct {
+		name string
+		room room
+		erle float64 // dB, from 2 s to 6 s and from 6 s on, at least
+		late float64
+		half bool // it cannot be learned: the microphone is turned down for good
+	}{
+		{"a card with 20 ms", room{delay: 20 * ms}, 30, 35, false},
+		{"a card with 60 ms", room{delay: 60 * ms}, 30, 35, false},
+		{"a card with 120 ms", room{delay: 120 * ms}, 30, 35, false},
+		{"a card with 250 ms", room{delay: 250 * ms}, 30, 35, false},
+		{"a stairwell", room{delay: 60 * ms, reverb: 0.5}, 30, 16, false},
+		{"a loud loudspeaker", room{delay: 60 * ms, loss: -3}, 30, 35, false},
+		{"a noisy street", room{delay: 60 * ms, noise: 100}, 30, 35, false},
+		{"a small loudspeaker", room{delay: 60 * ms, distortion: 1}, 30, 30, true},
+		{"a bad loudspeaker", room{delay: 60 * ms, distortion: 3}, 30, 30, true},
+		{"an overdriven microphone", room{delay: 60 * ms, gain: 8}, 30, 17, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := test.room
+			r.length = 12
+			if r.loss == 0 {
+				r.loss = 6
+			}
+			result, s := cancel(t, &r)
+			first := level(r.heard, 0.5, 2) - level(result, 0.5, 2)
+			early := level(r.heard, 2, 6) - level(result, 2, 6)
+			late := level(r.heard, 6, 12) - level(result, 6, 12)
+			t.Logf("echo return loss enhancement %.0f dB until 2 s, %.0f dB until 6 s, %.0f dB then; delay %v; says %.0f dB, overdriven %d, restarts %d, half-duplex %v", first, early, late, s.Delay, s.ERLE, s.Clipped, s.Restarts, s.Learning)
+			if early < test.erle || late < test.late {
+				t.Errorf("%.1f and %.1f dB, want %.0f and %.0f", early, late, test.erle, test.late)
+			}
+			if s.Learning != test.half {
+				t.Errorf("turned down for good: %v, want %v", s.Learning, test.half)
+			}
+			if off := s.Delay.Seconds() - r.delay; math.Abs(off) > 0.006 {
+				t.Errorf("delay %v, want %.0f ms", s.Delay, r.delay*1000)
+			}
+			if (s.Clipped > 10) != (r.gain > 1) {
+				t.Errorf("overdriven in %d periods", s.Clipped)
+			}
+		})
+	}
+}
+
+// TestDoubleTalk: while both talk the visitor is still understood.
+func TestDoubleTalk(t *testing.T) {
+	r := &room{length: 14, delay: 0.06, loss: 6, visitor: speech(t, "visitor.s16", 2000), from: 6}
+	result, s := cancel(t, r)
+	single := level(r.echo, 3, 6) - level(result, 3, 6)
+	// The visitor alone is what is left when the echo is away: the lost part of him.
+	loss := level(r.near, 7, 14) - level(result, 7, 14)
+	like := likeness(r.near, result, 7, 14)
+	t.Logf("single talk %.0f dB; double talk: the visitor loses %.1f dB, likeness %.2f; %+v", single, loss, like, s)
+	if loss > 6 || loss < -6 {
+		t.Errorf("the visitor loses %.1f dB, want 6 at most", loss)
+	}
+	if like < 0.7 {
+		t.Errorf("likeness to the visitor %.2f, want 0.7", like)
+	}
+	if single < 30 {
+		t.Errorf("%.1f dB in single talk, want 30", single)
+	}
+}
+
+// likeness is the greatest correlation of two sounds' loudness over time, in steps of 20 ms.
+func likeness(a, b []float64, from, to float64) float64 {
+	const n = capture.PeriodSamples
+	best := 0.0
+	for shift := range 4 {
+		var x, y []float64
+		for i := int(from * 50); i < int(to*50)-shift-1; i++ {
+			x = append(x, level(a[i*n:(i+1)*n], 0, 0.02))
+			y = append(y, level(b[(i+shift)*n:(i+shift+1)*n], 0, 0.02))
+		}
+		best = max(best, correlation(x, y))
+	}
+	return best
+}
+
+func correlation(x, y []float64) float64 {
+	mean := func(v []float64) float64 {
+		s := 0.0
+		for _, e := range v {
+			s += e
+		}
+		return s / float64(len(v))
+	}
+	mx, my := mean(x), mean(y)
+	xy, xx, yy := 0.0, 0.0, 0.0
+	for i := range x {
+		a, b := x[i]-mx, y[i]-my
+		xy, xx, yy = xy+a*b, xx+a*a, yy+b*b
+	}
+	return xy / math.Sqrt(xx*yy)
+}
+
+// TestVisitorAlone: without echo the visitor is left as he is, delayed by the conversions.
+func TestVisitorAlone(t *testing.T) {
+	r := &room{length: 8, visitor: speech(t, "visitor.s16", 2000), noise: 30}
+	d, err := New(Config{Device: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result []float64
+	if err := d.Run(t.Context(), played(make([]int16, 1), &result)); err != nil {
+		t.Fatal(err)
+	}
+	loss := level(r.near, 2, 8) - level(result, 2, 8)
+	t.Logf("the visitor loses %.1f dB", loss)
+	if math.Abs(loss) > 6 { // it may be made louder, too
+		t.Errorf("the visitor loses %.1f dB, want 6 at most", loss)
+	}
+	if s := d.Stats(); s.Delay != 0 || s.ERLE != 0 || s.Restarts != 0 {
+		t.Errorf("%+v of a silent loudspeaker", s)
+	}
+}
+
+// TestDelayChanges: a card that lost some periods is heard later from then on.
+func TestDelayChanges(t *testing.T) {
+	for _, later := range []float64{0.15, 0.03, -0.04} {
+		r := &room{length: 20, delay: 0.06, later: later, loss: 6}
+		result, s := cancel(t, r)
+		before, after := level(r.heard, 4, 10)-level(result, 4, 10), level(r.heard, 14, 20)-level(result, 14, 20)
+		t.Logf("%+.0f ms: %.0f dB before and %.0f dB from 4 s after; %+v", later*1000, before, after, s)
+		if before < 30 || after < 25 {
+			t.Errorf("%+.0f ms: %.0f dB before and %.0f dB after, want 30 and 25", later*1000, before, after)
+		}
+		if math.Abs(s.Delay.Seconds()-0.06-later) > 0.006 {
+			t.Errorf("%+.0f ms: delay %v", later*1000, s.Delay)
+		}
+	}
+}
+
+// still is a device that is lost at once.
+type still struct{ err error }
+
+func (s still) Run(context.Context, func(_, _ []int16)) error { return s.err }
+
+func TestDeviceLost(t *testing.T) {
+	lost := errors.New("unplugged")
+	d, err := New(Config{Device: still{lost}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := d.Run(t.Context(), func(_, _ []int16) {}); !errors.Is(err, lost) {
+			t.Errorf("got %v, want the device's error", err)
+		}
+	}
+}
+
+// cycle runs one period n times.
+type cycle struct{ n func() bool }
+
+func (c *cycle) Run(_ context.Context, period func(mic, speaker []int16)) error {
+	mic, speaker := make([]int16, capture.PeriodSamples), make([]int16, capture.PeriodSamples)
+	for c.n() {
+		for i := range mic {
+			mic[i] = int16(i * 31 % 2000)
+		}
+		period(mic, speaker)
+	}
+	return nil
+}
+
+func TestAllocs(t *testing.T) {
+	sound := speech(t, "resident.s16", 3000)
+	at := 0
+	play := func(_, speaker []int16) {
+		at += copy(speaker, sound[at:])
+		at %= len(sound) - len(speaker)
+	}
+	for _, open := range []func(capture.Duplex) capture.Duplex{
+		func(c capture.Duplex) capture.Duplex { d, _ := New(Config{Device: c}); return d },
+		func(c capture.Duplex) capture.Duplex { d, _ := NewHalfDuplex(c); return d },
+	} {
+		step, done := make(chan bool), make(chan struct{})
+		ready := make(chan struct{})
+		d := open(&cycle{n: func() bool { ready <- struct{}{}; return <-step }})
+		go func() { defer close(done); d.Run(t.Context(), play) }()
+		<-ready
+		if got := testing.AllocsPerRun(200, func() { step <- true; <-ready }); got != 0 {
+			t.Errorf("%T: %v allocations a period, want 0", d, got)
+		}
+		step <- false
+		<-done
+	}
+}
+
+func BenchmarkPeriod(b *testing.B) {
+	sound := speech(b, "resident.s16", 3000)
+	at := 0
+	d, err := New(Config{Device: &cycle{n: b.Loop}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	start := time.Now()
+	d.Run(b.Context(), func(_, speaker []int16) {
+		at += copy(speaker, sound[at:])
+		at %= len(sound) - len(speaker)
+	})
+	b.ReportMetric(float64(time.Since(start))/float64(b.N)/float64(capture.Period)*100, "%core")
+}
