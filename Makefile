@@ -86,7 +86,7 @@ FUZZTIME := 20s
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	@go list ./... | while read -r p; do \
 	  for f in $$(go test -list '^Fuzz' "$$p" 2>/dev/null | grep '^Fuzz'); do \
-	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done; done
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x -parallel 1 "$$p" || exit 1; done; done
 
 clean: ## remove what was built
 	rm -rf build lab/out
