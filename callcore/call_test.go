@@ -27,7 +27,12 @@ func bubble(t *testing.T, f func(*testing.T, *callcoretest.World, *callcoretest.
 // connect puts two phones into a call, with media flowing both ways.
 func connect(t *testing.T, from, to *callcoretest.Phone, ct signaling.CallType) (out, in *callcore.Session) {
 	t.Helper()
-	out = from.Call(ct, to.User)
+	return connectWith(t, from, to, callcore.Invite{Users: []signaling.UserID{to.User}, CallType: ct})
+}
+
+func connectWith(t *testing.T, from, to *callcoretest.Phone, inv callcore.Invite) (out, in *callcore.Session) {
+	t.Helper()
+	out = from.Invite(inv)
 	in = callcoretest.Await[callcore.Incoming](to).Session
 	must(t, in.Accept(t.Context(), nil))
 	callcoretest.Await[callcore.MediaStarted](from)

@@ -149,7 +149,7 @@ func TestBandwidth(t *testing.T) {
 		theirs string
 		want   []int
 	}{
-		"none":   {0, "", nil},
+		"none":   {0, "", []int{950_000}}, // the first guess of what the network carries
 		"ours":   {300, "", []int{300_000}},
 		"theirs": {0, "b=AS:250\r\n", []int{250_000}},
 		"TIAS":   {300, "b=TIAS:200000\r\n", []int{200_000}},
@@ -210,7 +210,7 @@ func TestBandwidthOfCaller(t *testing.T) {
 				phone.Accepted(sdp)
 				callcoretest.AwaitWhere(door, func(c callcore.ConnectionChanged) bool { return c.State == callcore.PeerConnected })
 				time.Sleep(time.Second)
-				if got := door.Media.BitRates(); len(got) > 0 != (want != "") || want != "" && got[len(got)-1] != 256_000 {
+				if got := door.Media.BitRates(); want != "" && got[len(got)-1] != 256_000 || want == "" && slices.Min(got) < 900_000 {
 					t.Errorf("bit rates demanded: %v", got)
 				}
 			})

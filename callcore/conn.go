@@ -64,6 +64,9 @@ type conn struct {
 
 	heard atomic.Int64 // when the last RTP packet came, since born; zero: none did
 
+	estimator *estimator
+	remb      atomic.Int64 // what the peer says that the network carries, in bits a second; zero: it does not
+
 	mu      sync.Mutex // guards readers against being added to while they are waited for
 	closing bool
 	readers sync.WaitGroup
@@ -122,7 +125,7 @@ func newConn(c *Client, p *peer, reports chan<- report, cancel context.CancelFun
 	doubt.Stop()
 	return &conn{
 		nudge: nudge, doubt: doubt, Client: c, owner: p, peer: p, born: time.Now(), wanted: make(chan struct{}), jobs: make(chan job, jobsWaiting), reports: reports, close: cancel,
-		found: make(chan struct{}, 1), gathered: make(chan struct{}),
+		found: make(chan struct{}, 1), gathered: make(chan struct{}), estimator: newEstimator(),
 	}
 }
 
@@ -409,7 +412,7 @@ func (w *conn) addTracks(ctx, up context.Context, audio, video bool) error {
 			return fmt.Errorf("add track: %w", err)
 		}
 		t.sentFirst = func() { w.report(ctx, report{what: sentFirst}) }
-		starts = append(starts, func() { t.readRTCP(sender) }, func() {
+		starts = append(starts, func() { t.readRTCP(sender, w.reportArrivals) }, func() {
 			if codec, err := t.run(ctx, up); err != nil && !isEnd(err) {
 				w.report(ctx, report{what: trackFailed, codec: codec, err: err})
 			}

@@ -48,14 +48,18 @@ const (
 // is long against the rest of a call's start.
 const dtlsInterval = 200 * time.Millisecond
 
+// maxNacks is how often a packet is asked for, every 100 ms: later it is of no use. pion does
+// not notice that it came as RTX, and would ask until 512 others have come.
+const maxNacks = 4
+
 // engine is what the connections of a client share.
 type engine struct {
-	net     network
-	api     *webrtc.API
-	options []func(*webrtc.API) // of api
-	setting webrtc.SettingEngine
-	config  webrtc.Configuration
-	codecs  []capture.Codec // best first
+	net          network
+	media        *webrtc.MediaEngine
+	interceptors []interceptor.Factory
+	setting      webrtc.SettingEngine
+	config       webrtc.Configuration
+	codecs       []capture.Codec // best first
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -65,7 +69,7 @@ func newEngine(cfg Config) (*engine, error) {
 		return nil, err
 	}
 	logs := newPionLogs(cfg.Logger)
-	interceptors, err := newInterceptors(media, logs)
+	interceptors, err := newInterceptors(logs)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +110,7 @@ func newEngine(cfg Config) (*engine, error) {
 	for _, i := range cfg.ICE.Servers {
 		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
 	}
-	options := []func(*webrtc.API){webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(s)}
-	return &engine{net: network, api: webrtc.NewAPI(options...), options: options, setting: s, config: c, codecs: codecs}, nil
+	return &engine{net: network, media: media, interceptors: interceptors, setting: s, config: c, codecs: codecs}, nil
 }
 
 // offered are the codecs that can be negotiated, with the payload types that browsers use
@@ -179,13 +182,12 @@ func newMediaEngine(codecs []capture.Codec) (*webrtc.MediaEngine, error) {
 // newInterceptors answers and asks for retransmissions, writes reports, and tells senders
 // what arrives and when, from which browsers estimate what they may send. It leaves out
 // pion's statistics, which cost on every packet.
-func newInterceptors(m *webrtc.MediaEngine, logs pionLogs) (*interceptor.Registry, error) {
-	r := new(interceptor.Registry)
+func newInterceptors(logs pionLogs) ([]interceptor.Factory, error) {
 	responder, err := nack.NewResponderInterceptor(nack.WithResponderLoggerFactory(logs))
 	if err != nil {
 		return nil, fmt.Errorf("media: answer NACKs: %w", err)
 	}
-	generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(logs))
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorMaxNacksPerPacket(maxNacks), nack.WithGeneratorLoggerFactory(logs))
 	if err != nil {
 		return nil, fmt.Errorf("media: send NACKs: %w", err)
 	}
@@ -201,10 +203,18 @@ func newInterceptors(m *webrtc.MediaEngine, logs pionLogs) (*interceptor.Registr
 	if err != nil {
 		return nil, fmt.Errorf("media: transport-wide feedback: %w", err)
 	}
-	for _, f := range []interceptor.Factory{responder, generator, receiver, sender, arrivals} {
+	return []interceptor.Factory{responder, generator, receiver, sender, arrivals}, nil
+}
+
+// api makes the PeerConnection of one connection: each has its own numbering, before all
+// others, which makes it the last to see a packet.
+func (e *engine) api(s webrtc.SettingEngine, n *numbering) *webrtc.API {
+	r := new(interceptor.Registry)
+	r.Add(n)
+	for _, f := range e.interceptors {
 		r.Add(f)
 	}
-	return r, nil
+	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(s))
 }
 
 // newCertificate makes the certificate that all connections show. A month's validity, as

@@ -167,11 +167,10 @@ func (w *conn) heed(ctx context.Context, text string) bool {
 func (t *track) setLimit(bits int) {
 	t.mu.Lock()
 	t.limit = bits
-	feed := t.feed
+	feed, target := t.feed, tighter(bits, t.estimate)
+	t.demanded = target
 	t.mu.Unlock()
-	if bits > 0 && feed != nil {
-		feed.Demand(capture.Demand{BitRate: bits})
-	}
+	t.demandRate(feed, target)
 }
 
 // limitOf returns how many bits a second the pictures may have by a description: b=AS, in

@@ -199,13 +199,13 @@ func (w *conn) spareFound() <-chan struct{} {
 // api returns the API to make the connection with.
 func (w *conn) api(ctx context.Context) *webrtc.API {
 	if w.peer != nil || len(w.engine.net.turn.servers) == 0 {
-		return w.engine.api
+		return w.engine.api(w.engine.setting, w.numbering())
 	}
 	s := w.engine.setting
 	g := gate{w.engine.net, w.wanted, ctx.Done()}
 	s.SetNet(g)
 	s.SetICEProxyDialer(gatedDialer{relayDialer{w.engine.net, w.engine.net.turn}, g})
-	return webrtc.NewAPI(append(slices.Clone(w.engine.options), webrtc.WithSettingEngine(s))...)
+	return w.engine.api(s, w.numbering())
 }
 
 // gate is the network of a spare connection: pion's gathering of relay candidates waits in

@@ -127,7 +127,7 @@ func peerConnection(t testing.TB) *webrtc.PeerConnection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pc, err := c.engine.api.NewPeerConnection(c.engine.config)
+	pc, err := c.engine.api(c.engine.setting, &numbering{estimator: newEstimator()}).NewPeerConnection(c.engine.config)
 	if err != nil {
 		t.Fatal(err)
 	}

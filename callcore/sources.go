@@ -144,14 +144,13 @@ func (t *track) install(feed capture.Feed, err error) {
 	was := t.feed
 	t.feed, t.broken = feed, err
 	t.feeds++
-	limit := t.limit
+	target := tighter(t.limit, t.estimate)
+	t.demanded = target
 	t.mu.Unlock()
 	if was != nil {
 		was.Close()
 	}
-	if feed != nil && limit > 0 { // see setLimit
-		feed.Demand(capture.Demand{BitRate: limit})
-	}
+	t.demandRate(feed, target)
 }
 
 // next returns the next packet of the feed that the track has. A feed that takes the place

@@ -21,6 +21,9 @@ type Stats struct {
 	Time         time.Time // of the sample
 	Audio, Video TrackStats
 	Path         Path // that is in use
+	// Available is how many bits a second the network is estimated to carry to the user, of
+	// all media; zero: not known. W3C's statistics call it availableOutgoingBitrate.
+	Available int
 }
 
 // TrackStats is one kind of media, in both directions. Packets are those of RTP, bytes
@@ -34,6 +37,9 @@ type TrackStats struct {
 	// BitrateSent and BitrateReceived are in kbit/s of 1024 bits, as in the SDK, since the
 	// sample before; zero in the first one.
 	BitrateSent, BitrateReceived int
+	// Target is how many bits a second the encoder of pictures was last asked for on behalf
+	// of this user; zero: nothing was asked. It may give less, if another user has less.
+	Target int
 	// PicturesSent and PicturesReceived are zero for sound.
 	PicturesSent, PicturesReceived Pictures
 
@@ -77,6 +83,7 @@ type traffic struct {
 	moments      moments
 	audio, video trackTraffic
 	path         atomic.Pointer[webrtc.ICETransport] // of the connection there is; nil: none
+	available    atomic.Int64                        // bits a second
 	asked        sampler                             // for Session.Stats
 	reported     sampler                             // for StatsReport
 }
@@ -88,6 +95,7 @@ type trackTraffic struct {
 	last                           atomic.Int64 // received; since traffic.begin
 	picturesSent, picturesReceived pictureCount
 
+	target                   atomic.Int64 // bits a second
 	lost, jitter             atomic.Int64 // jitter: time.Duration
 	remoteLost, remoteJitter atomic.Int64
 	remoteFraction           atomic.Uint32 // of 256
@@ -133,7 +141,7 @@ func (t *trackTraffic) received(n int, since time.Duration) {
 func (t *traffic) stats(u signaling.UserID, s *sampler) Stats {
 	now := time.Now()
 	since := now.Sub(t.begin)
-	all := Stats{User: u, Time: now, Audio: t.audio.stats(since), Video: t.video.stats(since)}
+	all := Stats{User: u, Time: now, Audio: t.audio.stats(since), Video: t.video.stats(since), Available: int(t.available.Load())}
 	if transport := t.path.Load(); transport != nil {
 		all.Path = pathOf(transport)
 	}
@@ -150,6 +158,7 @@ func (t *trackTraffic) stats(now time.Duration) TrackStats {
 		PacketsReceived:    t.packetsReceived.Load(),
 		BytesReceived:      t.bytesReceived.Load(),
 		SinceReceived:      now - time.Duration(t.last.Load()),
+		Target:             int(t.target.Load()),
 		PicturesSent:       t.picturesSent.stats(),
 		PicturesReceived:   t.picturesReceived.stats(),
 		Lost:               t.lost.Load(),

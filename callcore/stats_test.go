@@ -24,7 +24,7 @@ func TestStatsReport(t *testing.T) {
 		w.Filter(func(c vnet.Chunk) bool { // one packet in ten, of those with media
 			return !lossy.Load() || len(c.UserData()) < 60 || n.Add(1)%10 != 0
 		})
-		out, _ := connect(t, door, phone, signaling.Video)
+		out, _ := connectWith(t, door, phone, callcore.Invite{Users: []signaling.UserID{6}, CallType: signaling.Video, Bandwidth: 360})
 		lossy.Store(true)
 		start := time.Now()
 		first := callcoretest.Await[callcore.StatsReport](door)
@@ -61,7 +61,7 @@ func TestStatsReport(t *testing.T) {
 }
 
 // checkStats holds a sample against what callcoretest.Media sends: 30 pictures of 320x240
-// a second, and sound of 80 bytes 50 times a second.
+// a second with 360 kbit/s, and sound of 80 bytes 50 times a second.
 func checkStats(t *testing.T, s callcore.Stats) {
 	t.Helper()
 	if s.Time.IsZero() || s.Audio.Codec != capture.Opus || s.Video.Codec != capture.H264 {

@@ -43,15 +43,17 @@ type track struct {
 	whole     *traffic // of both tracks
 	sentFirst func()   // reports the first packet of the call
 
-	chosen chan struct{} // closed when bound is known
-	mu     sync.Mutex
-	feed   capture.Feed // nil: none, or broken says why
-	broken error
-	feeds  int           // counts those that feed was
-	limit  int           // bits a second that the peer takes; zero: any
-	bound  capture.Codec // negotiated; empty: none
-	ssrc   uint32        // of what is sent
-	writer webrtc.TrackLocalWriter
+	chosen   chan struct{} // closed when bound is known
+	mu       sync.Mutex
+	feed     capture.Feed // nil: none, or broken says why
+	broken   error
+	feeds    int           // counts those that feed was
+	limit    int           // bits a second that the peer takes; zero: any
+	estimate int           // and that the network carries; zero: not known
+	demanded int           // of feed, of the two
+	bound    capture.Codec // negotiated; empty: none
+	ssrc     uint32        // of what is sent
+	writer   webrtc.TrackLocalWriter
 
 	reads capture.Codec // of feed; guarded by the lock of sources
 
@@ -345,8 +347,9 @@ func (c *mediaClock) timestamp(p *capture.Packet) uint32 {
 }
 
 // readRTCP hears what the peer says about what we send, until the connection closes. pion
-// needs it to be read in any case, to answer NACKs.
-func (t *track) readRTCP(sender *webrtc.RTPSender) {
+// needs it to be read in any case, to answer NACKs. What is about the connection as a whole
+// goes to whole.
+func (t *track) readRTCP(sender *webrtc.RTPSender, whole func(rtcp.Packet)) {
 	buf := make([]byte, rtcpSize)
 	for {
 		n, _, err := sender.Read(buf)
@@ -361,6 +364,8 @@ func (t *track) readRTCP(sender *webrtc.RTPSender) {
 			switch p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				t.demandKey()
+			case *rtcp.TransportLayerCC, *rtcp.ReceiverEstimatedMaximumBitrate:
+				whole(p)
 			default:
 				t.reported(p)
 			}

@@ -14,13 +14,16 @@ import (
 // framePeriod is that of 30 pictures a second.
 const framePeriod = time.Second / 30
 
+// maxBitRate is the most that pictures have, in bits a second.
+const maxBitRate = 2_500_000
+
 // keyInterval is how many pictures there are from one key frame to the next.
 const keyInterval = 300
 
 var errFeedClosed = errors.New("the feed was closed")
 
-// Media makes packets of nothing at the pace of real ones, and counts what it is given to
-// play. It implements callcore.Media.
+// Media makes packets of nothing at the pace of real ones, as large as the bit rate that is
+// demanded has them, and counts what it is given to play. It implements callcore.Media.
 type Media struct {
 	codecs []capture.Codec
 	pool   capture.PacketPool
@@ -118,8 +121,9 @@ type feed struct {
 	once   sync.Once
 	closed chan struct{}
 
-	mu  sync.Mutex
-	key bool
+	mu   sync.Mutex
+	key  bool
+	rate int // bits a second that were demanded; zero: none
 }
 
 // Next is part of capture.Feed.
@@ -141,10 +145,14 @@ func (f *feed) Next(ctx context.Context) (*capture.Packet, error) {
 	f.mu.Lock()
 	key := f.key || f.frames%keyInterval == 0 || !f.codec.IsVideo()
 	f.key = false
+	size := 1500
+	if f.rate > 0 {
+		size = f.rate / 8 * int(framePeriod/time.Millisecond) / 1000
+	}
 	f.mu.Unlock()
 	f.frames++
 	p := f.media.pool.Get(0)
-	p.Data = payload(p.Data, f.codec, key)
+	p.Data = payload(p.Data, f.codec, key, size)
 	p.Codec, p.Time, p.Duration, p.Key = f.codec, f.due, period, key
 	f.due = f.due.Add(period)
 	if late := time.Since(f.due); late > 0 {
@@ -159,6 +167,9 @@ func (f *feed) Demand(d capture.Demand) {
 		f.media.mu.Lock()
 		f.media.rates = append(f.media.rates, d.BitRate)
 		f.media.mu.Unlock()
+		f.mu.Lock()
+		f.rate = min(d.BitRate, maxBitRate)
+		f.mu.Unlock()
 	}
 	if !d.KeyFrame {
 		return
@@ -183,10 +194,9 @@ func (f *feed) Close() error {
 }
 
 // payload writes something of the shape of a coded picture of 320x240 or period of sound.
-func payload(b []byte, c capture.Codec, key bool) []byte {
-	size := 1500
+func payload(b []byte, c capture.Codec, key bool, size int) []byte {
 	if key {
-		size = 4000
+		size = max(4000, 4*size)
 	}
 	switch c {
 	case capture.Opus:

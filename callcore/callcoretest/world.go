@@ -85,7 +85,7 @@ func newWorldAt(tb testing.TB, network, addresses string, delay time.Duration) *
 func (w *World) Net() *vnet.Net {
 	w.tb.Helper()
 	w.hosts++
-	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf(w.addresses, 10+w.hosts)}})
+	n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{w.address(w.hosts)}})
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -94,6 +94,8 @@ func (w *World) Net() *vnet.Net {
 	}
 	return n
 }
+
+func (w *World) address(host byte) string { return fmt.Sprintf(w.addresses, 10+host) }
 
 // Move takes a host's addresses away and gives it another one, as when it changes from one
 // network to the next; empty: none. Nobody is told.
