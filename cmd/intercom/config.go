@@ -53,6 +53,7 @@ type config struct {
 		FPS     int             `toml:"fps"`
 		BitRate int             `toml:"bit_rate"`
 		Pixels  string          `toml:"pixels"`
+		Encoder string          `toml:"encoder"`
 		Codecs  []capture.Codec `toml:"codecs"`
 	} `toml:"camera"`
 	Sound struct {
@@ -127,6 +128,7 @@ func defaults() *config {
 	c.ICE.Interfaces = callcore.DefaultInterfaces()
 	c.Camera.Source, c.Camera.Width, c.Camera.Height, c.Camera.FPS, c.Camera.BitRate = "synthetic", 640, 480, 20, 1_200_000
 	c.Camera.Pixels = "auto"
+	c.Camera.Encoder = "auto"
 	c.Camera.Codecs = []capture.Codec{"H264", "VP8"}
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
 	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
@@ -297,6 +299,9 @@ func (c *config) checkMedia() error {
 	}
 	if _, ok := pixelNames[m.Pixels]; !ok {
 		return c.wrong("camera.pixels", "%q is none of auto, i420, nv12, yuyv, mjpeg and h264", m.Pixels)
+	}
+	if !slices.Contains([]string{"auto", "hardware", "software"}, m.Encoder) {
+		return c.wrong("camera.encoder", "%q is none of auto, hardware and software", m.Encoder)
 	}
 	if pixelNames[m.Pixels] == capture.AVC && !slices.Equal(m.Codecs, []capture.Codec{capture.H264}) {
 		return c.wrong("camera.pixels", `"h264" passes the camera's pictures on as they are: camera.codecs must be ["H264"]`)

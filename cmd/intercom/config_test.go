@@ -124,6 +124,7 @@ func TestConfigErrors(t *testing.T) {
 		"[[button]]\nname='x'\nresidents=['Anna']\nline='x'": ":17: button.1.line: is given for some buttons only",
 		"[hang_up]\nlines = 'x'":                             `unknown key "lines" in [hang_up]; did you mean "line"?`,
 		"[camera]\npixels = 'rgb'":                           `:15: camera.pixels: "rgb" is none of`,
+		"[camera]\nencoder = 'gpu'":                          `:15: camera.encoder: "gpu" is none of`,
 		"[camera]\npixels = 'h264'":                          `:15: camera.pixels: "h264" passes`,
 		"[camera]\nsource = 'usb'":                           `:15: camera.source: "usb" is none of`,
 		"[camera]\nsource = 'rpicam:x'":                      `:15: camera.source: "rpicam:x": a camera module is`,

@@ -24,6 +24,7 @@ type found struct {
 	Sound    []foundCard   `json:"sound"`
 	Chips    []foundChip   `json:"gpio_chips"`
 	Encoders []string      `json:"encoders"`
+	Hardware string        `json:"hardware_encoder"` // of H.264; empty: software
 	Problems []string      `json:"problems"`
 }
 
@@ -123,6 +124,7 @@ func look(c *config) *found {
 	if err := d.coders(c); err != nil {
 		f.Problems = append(f.Problems, err.Error())
 	}
+	f.Hardware = d.hardware
 	for _, codec := range []capture.Codec{capture.H264, capture.VP8} {
 		if d.encoders[codec] != nil {
 			f.Encoders = append(f.Encoders, string(codec))
@@ -207,6 +209,9 @@ func (f *found) print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, "\nEncoders\n  %s\n", strings.Join(append(f.Encoders, f.none()...), ", "))
+	if f.Hardware != "" {
+		fmt.Fprintf(&b, "  H264 in hardware: %s\n", f.Hardware)
+	}
 	for _, p := range f.Problems {
 		fmt.Fprintf(&b, "\n%s\n", p)
 	}

@@ -21,6 +21,7 @@ type devices struct {
 	camera   capture.Camera
 	format   capture.Format
 	encoders map[capture.Codec]capture.NewEncoder
+	hardware string // encoder that is used, in words; empty: none
 
 	duplex          capture.Duplex
 	newSoundEncoder func() (capture.SoundEncoder, error)
@@ -119,6 +120,8 @@ func (d *devices) picture(c *config, known map[capture.Codec]capture.NewEncoder)
 	d.encoders = map[capture.Codec]capture.NewEncoder{}
 	if d.format.Pixel == capture.AVC {
 		known = map[capture.Codec]capture.NewEncoder{capture.H264: video.Passthrough}
+	} else if err := d.openHardware(c, known); err != nil {
+		return err
 	}
 	for _, codec := range c.Camera.Codecs {
 		if known[codec] == nil {

@@ -14,6 +14,7 @@ import (
 
 // Directions of an ioctl request.
 const (
+	write     = 1
 	read      = 2
 	readWrite = 3
 )

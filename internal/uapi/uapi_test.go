@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,5 +30,17 @@ func TestText(t *testing.T) {
 		if got := text([]byte(in)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestSizes: the kernel knows a structure by its size, which is in the request's number.
+func TestSizes(t *testing.T) {
+	type sizes struct{ format, buffer, plane uintptr }
+	want := map[uintptr]sizes{8: {208, 88, 64}, 4: {204, 68, 60}}[unsafe.Sizeof(uintptr(0))]
+	if got := (sizes{unsafe.Sizeof(planesFormat{}), unsafe.Sizeof(buffer{}), unsafe.Sizeof(plane{})}); got != want {
+		t.Errorf("sizes %+v, want %+v", got, want)
+	}
+	if got, want := unsafe.Offsetof(buffer{}.planes), want.buffer-unsafe.Sizeof(uintptr(0))*3; got != want && got != 52 {
+		t.Errorf("planes at %d, want %d", got, want)
 	}
 }
