@@ -82,6 +82,9 @@ build-arm64:
 soak: ## 300 calls over this machine's own sockets, and what they leave behind
 	@go test -tags soak -count=1 -timeout 300s -v -run '^TestSoak$$' ./callcore
 
+image-check: ## the external tree of buildroot/ against BUILDROOT=/path/to/buildroot, without building (2 minutes)
+	@buildroot/check.sh "$(BUILDROOT)"
+
 FUZZTIME := 20s
 fuzz: ## every fuzz target for FUZZTIME (20s) each
 	@go list ./... | while read -r p; do \
@@ -91,4 +94,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help demo test e2e soak lab lab-short lab-shell lint build build-amd64 build-arm64 fuzz clean
+.PHONY: help demo test e2e soak lab lab-short lab-shell lint build build-amd64 build-arm64 image-check fuzz clean

@@ -42,6 +42,11 @@ func runGuard(ctx context.Context, in invocation) error {
 	if socket == "" {
 		socket = guardSocket(c.Control.Socket)
 	}
+	log := c.logger(in)
+	if keepsReleased("/sys/module") {
+		log.Warn("this kernel keeps the level of a line whose process has died: should this one die with an open lock, it stays open until the next one; " +
+			"set dtparam=strict_gpiod in config.txt and give the line a resistor to its safe level")
+	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may end before
 	service, err := sdnotify.OpenProcess()
 	if err != nil {
@@ -52,7 +57,7 @@ func runGuard(ctx context.Context, in invocation) error {
 		Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
 		// One that cannot tell is ended by the service manager.
 		Alive:  func() { _ = service.Tell(sdnotify.Ready, sdnotify.Watchdog) },
-		Logger: c.logger(in),
+		Logger: log,
 	})
 	if err != nil {
 		return exitError{exitConfig, err}
@@ -62,6 +67,12 @@ func runGuard(ctx context.Context, in invocation) error {
 		return exitError{exitListen, err}
 	}
 	return g.Serve(ctx, l)
+}
+
+// keepsReleased tells whether a Raspberry Pi's kernel leaves released outputs as they are.
+func keepsReleased(modules string) bool {
+	value, err := os.ReadFile(filepath.Join(modules, "pinctrl_bcm2835", "parameters", "persist_gpio_outputs"))
+	return err == nil && strings.TrimSpace(string(value)) == "Y"
 }
 
 // runLockSafe leaves the lock safe, whatever became of the station.

@@ -315,3 +315,22 @@ func TestGuardRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestKeepsReleased(t *testing.T) {
+	dir := t.TempDir()
+	if keepsReleased(dir) {
+		t.Error("a machine that is no Raspberry Pi")
+	}
+	file := filepath.Join(dir, "pinctrl_bcm2835", "parameters", "persist_gpio_outputs")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]bool{"Y\n": true, "N\n": false} {
+		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := keepsReleased(dir); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
