@@ -19,7 +19,10 @@ if [ -z "${1:-}" ]; then
 fi
 buildroot=$(cd "$1" && pwd)
 tree=$(cd "$(dirname "$0")" && pwd)
-[ -f "$buildroot/Makefile" ] && [ -d "$buildroot/support/kconfig" ] || { echo "image-check: $buildroot is not a Buildroot source tree" >&2; exit 2; }
+if [ ! -f "$buildroot/Makefile" ] || [ ! -d "$buildroot/support/kconfig" ]; then
+	echo "image-check: $buildroot is not a Buildroot source tree" >&2
+	exit 2
+fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
@@ -48,10 +51,10 @@ for file in "$tree"/configs/*_defconfig; do
 	echo "$name: $(wc -l <<<"$order") packages, $((SECONDS - start)) s"
 done
 # What the kernel command line and the units promise each other is checked by go test.
-if /usr/bin/python3 -c 'import magic' 2>/dev/null; then
+if /usr/bin/python3 -c 'import magic, flake8' 2>/dev/null && command -v shellcheck >/dev/null; then
 	(cd "$tree" && find . -type f -print0 | xargs -0 /usr/bin/python3 "$buildroot/utils/check-package" -b) >&2 || fail "check-package: see above"
 else
-	echo "image-check: python3-magic is missing: the style was not checked" >&2
+	echo "image-check: the style was not checked: that takes python3-magic, python3-flake8 and shellcheck" >&2
 fi
 [ $bad = 0 ] && echo "image-check: ok"
 exit $bad

@@ -465,6 +465,26 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// TestMagnet has a lock that is shut while its line is active.
+func TestMagnet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{Safe: true})
+		b.wantOpen(true) // active: shut
+		out, err := b.client().Output(lockLine, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.set(out, false)
+		time.Sleep(2 * Silence) // nobody says anything
+		b.wantOpen(true)
+		b.stop()
+		if err := <-b.ended; err != nil {
+			t.Error(err)
+		}
+		b.wantOpen(true)
+	})
+}
+
 func TestWatchStartsAGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var starts []time.Time
@@ -501,8 +521,9 @@ func TestForeignPacketEndsTheConnection(t *testing.T) {
 		if got := b.send(c, "GET / HTTP/1.1"); got != "no "+errForeign.Error() {
 			t.Errorf("answer %q", got)
 		}
-		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("after it: %v, want the end", err)
+		begin := time.Now()
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(begin) > 0 {
+			t.Errorf("after it, and %v: %v, want the end at once", time.Since(begin), err)
 		}
 		b.end()
 	})
