@@ -277,29 +277,6 @@ func (s *Station) Run(ctx context.Context) error {
 // errEnded is why Run returns although nobody asked it to.
 var errEnded = errors.New("it is not expected to end by itself")
 
-// readButtons hands edges to the loop. A reader that fails is tried again: the other
-// parts of the door still work.
-func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
-	for {
-		e, err := s.inputs.Next(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		s.health.Report("buttons", err)
-		if err != nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-			continue
-		}
-		select {
-		case edges <- e:
-		case <-ctx.Done():
-		}
-	}
-}
-
 // writeJournal writes what was published: the disk may be slow, the door may not. What is
 // still waiting when ctx ends is written, too.
 func (s *Station) writeJournal(ctx context.Context) {
