@@ -214,5 +214,5 @@ func (l *loop) release(p *peer) {
 	default:
 		answer = signaling.HangUp
 	}
-	l.ended.add(endedCall{p.key(), p.session, answer, time.Now()})
+	l.ended.add(endedCall{p.key(), p.session, p.session.joined(), answer, time.Now()})
 }

@@ -6,8 +6,14 @@ import (
 	"intercom/signaling"
 )
 
-// endedSize is far more than the calls of any two minutes.
-const endedSize = 256
+const (
+	// endedSize is far more than the calls of any two minutes.
+	endedSize = 256
+
+	// endedTime is the least time for which calls are remembered, however short ours ring:
+	// two rings of a phone's.
+	endedTime = 2 * defaultAnswer
+)
 
 // ended remembers sessions, so that late repeats of their signals are not taken for new
 // ones. Its size is bounded; the oldest goes first.
@@ -20,6 +26,7 @@ type ended struct {
 type endedCall struct {
 	peerKey                // its user is zero: whoever
 	session *Session       // nil: it never was one of ours
+	joined  bool           // we called, or accepted: no other device of ours can be in it
 	answer  signaling.Kind // to a repeated call; zero: none
 	at      time.Time
 }

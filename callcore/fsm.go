@@ -56,6 +56,7 @@ const (
 	reofferRepeated  // the one that we have answered, or are about to
 	pokeReceived     // an offer that only asks for ours: ours is the higher id
 	reanswerReceived // to our latest offer
+	deviceMoved      // another device of the user sends updates, and the bound one is gone
 
 	offerReady // from the worker: our description, with the candidates found so far
 	answerReady
@@ -83,8 +84,8 @@ var inputNames = [inputs]string{
 	callReceived: "CallReceived", callCrossed: "CallCrossed", acceptReceived: "AcceptReceived", rejectReceived: "RejectReceived",
 	hangUpReceived: "HangUpReceived", candidatesReceived: "CandidatesReceived",
 	reofferReceived: "ReofferReceived", reofferRepeated: "ReofferRepeated", pokeReceived: "PokeReceived",
-	reanswerReceived: "ReanswerReceived",
-	offerReady:       "OfferReady", answerReady: "AnswerReady", candidateFound: "CandidateFound",
+	reanswerReceived: "ReanswerReceived", deviceMoved: "DeviceMoved",
+	offerReady: "OfferReady", answerReady: "AnswerReady", candidateFound: "CandidateFound",
 	mediaConnected: "MediaConnected", mediaDisconnected: "MediaDisconnected", mediaClosed: "MediaClosed",
 	mediaLost: "MediaLost", mediaFailed: "MediaFailed", pathLost: "PathLost",
 	dialDue: "DialDue", answerDue: "AnswerDue", graceDue: "GraceDue", limitDue: "LimitDue", resendDue: "ResendDue",

@@ -15,6 +15,7 @@ var table = [states][inputs]rule{
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	dialing: {
 		joinAsked: refuse(ErrNotIncoming), calledOff: ignored, elsewhereReceived: ignored,
@@ -38,6 +39,7 @@ var table = [states][inputs]rule{
 		linkRestored: stay(prepareOffer, armDial),
 		pathLost:     stay(renewOffer, armDial),
 		callCrossed:  move(answering, cross, tellAccepted, stopRinging, prepareAnswer, armLimit, beatOthers),
+		deviceMoved:  ignored,
 	},
 	ringing: {
 		// He has called, whoever had to.
@@ -59,6 +61,7 @@ var table = [states][inputs]rule{
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	invited: {
 		callAsked:    refuse(ErrIncoming),
@@ -80,6 +83,7 @@ var table = [states][inputs]rule{
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	expecting: {
 		callAsked: refuse(ErrIncoming), acceptAsked: refuse(ErrAlreadyAccepted), rejectAsked: refuse(ErrAlreadyAccepted),
@@ -97,6 +101,7 @@ var table = [states][inputs]rule{
 		limitDue:  ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	answering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -115,6 +120,7 @@ var table = [states][inputs]rule{
 		resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	connecting: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -141,6 +147,7 @@ var table = [states][inputs]rule{
 		resendDue: stay(resendAll), linkRestored: stay(repeatAccept),
 		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	connected: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -165,6 +172,9 @@ var table = [states][inputs]rule{
 		dialDue:           ignored, answerDue: ignored, graceDue: ignored, limitDue: ignored, resendDue: stay(resendAll), linkRestored: ignored,
 		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		// The page in the call has reconnected to the chat server; a new connection tells which
+		// of the devices it is.
+		deviceMoved: move(reoffering, tellReconnecting, armGiveUp, armRetry, prepareReoffer),
 	},
 	disconnected: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -188,6 +198,7 @@ var table = [states][inputs]rule{
 		resendDue: stay(resendAll), linkRestored: ignored,
 		pathLost:    move(reoffering, tellReconnecting, armGiveUp, probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	reoffering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -212,6 +223,7 @@ var table = [states][inputs]rule{
 		resendDue: ignored, linkRestored: stay(updateReoffer, armRetry),
 		pathLost:    stay(probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	reanswering: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -233,6 +245,7 @@ var table = [states][inputs]rule{
 		resendDue: ignored, linkRestored: ignored,
 		pathLost:    move(reoffering, probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	reconnecting: {
 		joinAsked: refuse(ErrAlreadyAccepted), calledOff: ignored, elsewhereReceived: ignored,
@@ -256,6 +269,7 @@ var table = [states][inputs]rule{
 		resendDue: stay(resendAll), linkRestored: stay(repeatReanswer, resendAll),
 		pathLost:    move(reoffering, probeLink, armRetry, prepareReoffer),
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 	closed: {
 		joinAsked: refuse(ErrClosed), calledOff: ignored, elsewhereReceived: ignored,
@@ -269,5 +283,6 @@ var table = [states][inputs]rule{
 		dialDue: ignored, answerDue: ignored, limitDue: ignored, resendDue: ignored, linkRestored: ignored,
 		pathLost:    ignored,
 		callCrossed: ignored,
+		deviceMoved: ignored,
 	},
 }

@@ -74,8 +74,9 @@ func TestTableRules(t *testing.T) {
 		if has(rebind) && in != reofferReceived && in != pokeReceived && in != reanswerReceived {
 			t.Errorf("%s: rebinds the device", cell)
 		}
-		// A connection is only replaced when it was lost, or when the peer replaces its own.
-		if (has(prepareReoffer) || has(prepareReanswer)) && !slices.Contains([]input{reofferReceived, pokeReceived, graceDue, pathLost, mediaLost}, in) {
+		// A connection is only replaced when it was lost, when the peer replaces its own, or to
+		// learn which device the call is with.
+		if (has(prepareReoffer) || has(prepareReanswer)) && !slices.Contains([]input{reofferReceived, pokeReceived, graceDue, pathLost, mediaLost, deviceMoved}, in) {
 			t.Errorf("%s: replaces the connection", cell)
 		}
 		if has(bind) != (in == acceptReceived && s == dialing) {

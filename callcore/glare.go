@@ -71,7 +71,7 @@ func (l *loop) takesBack(s *signaling.Signal) bool {
 // unless it is hung up.
 func (l *loop) cross(p *peer, s *signaling.Signal) {
 	l.send(p, &signaling.Signal{Kind: signaling.HangUp})
-	l.ended.add(endedCall{p.key(), p.session, signaling.HangUp, time.Now()})
+	l.ended.add(endedCall{p.key(), p.session, true, signaling.HangUp, time.Now()})
 	delete(l.peers, p.key())
 	p.wire, p.initiator, p.opponents = s.Session, s.Initiator, s.Opponents
 	p.bound, p.device, p.offer = true, s.Device, s.SDP

@@ -41,6 +41,7 @@ type loop struct {
 	broken   chan error    // the channel, for good
 	over     chan struct{} // closed when run returns
 
+	begun     time.Time  // of run
 	sessions  []*Session // live
 	peers     map[peerKey]*peer
 	ended     ended
@@ -127,7 +128,7 @@ func newLoop(c *Client) *loop {
 		broken:   make(chan error, 1),
 		over:     make(chan struct{}),
 		peers:    map[peerKey]*peer{},
-		ended:    ended{keep: 2 * c.cfg.Timers.Answer},
+		ended:    ended{keep: max(endedTime, 2*c.cfg.Timers.Answer)},
 	}
 }
 
@@ -137,6 +138,7 @@ func (l *loop) run(ctx context.Context) (err error) {
 	defer close(l.outbox)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	l.begun = time.Now()
 	l.tend(ctx)
 	for err == nil && ctx.Err() == nil {
 		err = l.turn(ctx, timer.C)

@@ -72,6 +72,11 @@ func (s *Session) has(u signaling.UserID) bool {
 	return slices.ContainsFunc(s.peers, func(p *peer) bool { return p.user == u })
 }
 
+// joined tells whether we called, or accepted. It is asked when the session ends.
+func (s *Session) joined() bool {
+	return !s.incoming || slices.ContainsFunc(s.peers, func(p *peer) bool { return !p.traffic.moment(momentAccepted).IsZero() })
+}
+
 // sessionOf returns the live session with the signal's id; nil: there is none.
 func (l *loop) sessionOf(s *signaling.Signal) *Session {
 	for _, n := range l.sessions {

@@ -233,12 +233,13 @@ func TestReconnectOnNewDevice(t *testing.T) {
 		if u := updated(t, door, next.Script, s.ID()); u.Live {
 			t.Error("live from a device that has not reconnected")
 		}
+		told(t, door, callcore.Reconnecting) // see TestUnlockOnNewDevice
+		next.await(t, "offer")
 		next.offer("O")
 		next.apply(t)
-		if r := told(t, door, callcore.Reconnecting); r.Device != "next" {
+		if r := told(t, door, callcore.Reconnected); r.Device != "next" {
 			t.Errorf("reconnect %+v", r)
 		}
-		told(t, door, callcore.Reconnected)
 		if u := updated(t, door, next.Script, s.ID()); u.NotLive != "no media have arrived" {
 			t.Errorf("not live because %q", u.NotLive)
 		}

@@ -111,8 +111,8 @@ func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
 
 // follows tells whether the call goes on with another device of the same user: the JS SDK
 // gets a new resource whenever it reconnects to the chat server. The bound one must be
-// lost, to ICE or to the server; and an answer to our latest offer, whose id only the bound
-// one was told, proves who it is.
+// lost, to ICE or to the server. An answer to our latest offer shows who it is: only the
+// bound one was told its id, or, if that was gone, only the one in the call answers.
 func (p *peer) follows(in input) bool {
 	switch p.state {
 	case disconnected, reoffering, reanswering, reconnecting:
@@ -209,9 +209,15 @@ func (l *loop) performDescription(ctx context.Context, p *peer, e effect, c caus
 	}
 }
 
-// sendDescription sends an offer or an answer to the device in the call, and to no other.
+// sendDescription sends an offer or an answer to the device in the call, and to no other. If
+// that may be gone an offer goes to all of them, as those of the SDKs always do: only the one
+// in the call acts on it, whatever its resource is now.
 func (l *loop) sendDescription(p *peer, d signaling.Description) {
-	l.send(p, &signaling.Signal{Kind: signaling.Update, Device: p.device, Reconnect: &d})
+	to := p.device
+	if p.gone && d.Type == typeOffer {
+		to = ""
+	}
+	l.send(p, &signaling.Signal{Kind: signaling.Update, Device: to, Reconnect: &d})
 }
 
 // probe makes the channel look whether its link is alive. It waits for nothing: if it is

@@ -68,7 +68,7 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 		l.reconnect(ctx, p, s)
 	case s.Kind == signaling.Update:
 		if !l.elsewhere(ctx, p, s) {
-			l.updated(p, s)
+			l.updated(ctx, p, s)
 		}
 	case p.bound && p.device != s.Device && !p.rebinds(s):
 		switch s.Kind {
@@ -135,14 +135,19 @@ func (l *loop) stray(ctx context.Context, s *signaling.Signal) {
 	}
 	switch {
 	case s.Kind == signaling.Update && s.Reconnect != nil:
-		l.reply(s, signaling.HangUp) // as to an accept
+		if was.joined || !known && l.justBegun() { // else another device of ours is in that call
+			l.reply(s, signaling.HangUp)
+		}
 	case s.Kind == signaling.Update && known:
 		l.emit(Updated{Head{time.Now(), was.session, s.Peer, s.Device}, s.Info, s.Extra, false, "the call has ended"})
 		return
 	case s.Kind == signaling.Accept:
 		// Whoever accepts waits for a connection: the call has ended, or we were
-		// restarted while it rang.
-		l.reply(s, signaling.HangUp)
+		// restarted while it rang. Later, a call that we do not know is one of another
+		// client of this user, and not ours to end.
+		if known || l.justBegun() {
+			l.reply(s, signaling.HangUp)
+		}
 	case s.Kind == signaling.Call && known:
 		// A late repeat must not ring again. If we ended the call, the caller has
 		// missed it.
@@ -155,6 +160,10 @@ func (l *loop) stray(ctx context.Context, s *signaling.Signal) {
 	}
 	l.invalidIn(was.session, s, reason)
 }
+
+// justBegun tells whether calls of a run before this one may still be going on: nobody rings,
+// or waits for a lost connection, for longer than we remember calls.
+func (l *loop) justBegun() bool { return time.Since(l.begun) <= l.ended.keep }
 
 // called begins an incoming session.
 func (l *loop) called(ctx context.Context, s *signaling.Signal) {
@@ -207,9 +216,12 @@ func (l *loop) busy() bool {
 }
 
 // updated passes application data on, whatever state the call is in.
-func (l *loop) updated(p *peer, s *signaling.Signal) {
+func (l *loop) updated(ctx context.Context, p *peer, s *signaling.Signal) {
 	why := l.notLive(p, s.Device)
 	l.emit(Updated{l.head(p, s.Device), s.Info, s.Extra, why == "", why})
+	if p.bound && p.device != s.Device && p.gone && p.requests.take(time.Now()) {
+		l.step(ctx, p, deviceMoved, cause{signal: s})
+	}
 }
 
 // notLive says why a signal from this device is not from a live call; empty: it is.

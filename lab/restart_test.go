@@ -44,7 +44,8 @@ func TestChatRestart(t *testing.T) {
 }
 
 // restart restarts the server while the phone rings: it rings on, and answers when the
-// server is back. It restarts it in the call, which goes on, and whose hang-up arrives.
+// server is back. It restarts it in the call, which goes on, opens the door, and whose
+// hang-up arrives.
 func restart(t *testing.T, s restarted, d *door, p *phone) {
 	begun := d.count()
 	up := true
@@ -86,12 +87,20 @@ func restart(t *testing.T, s restarted, d *door, p *phone) {
 	comeBack()
 	checkCall(t, p.Page, d, p.account.tone())
 	d.never(t, begun, control.Ended)
-	// The SDK has got a new resource. It may hang up; to open the door it would have to be
-	// the one that accepted.
+	// The SDK has got a new resource, which is not the one that accepted. What it asks for is
+	// refused, but the door offers a new connection, which only the one in the call takes: it
+	// is known again.
+	shown, asked := p.now(t), time.Now()
 	must(t, p.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
 	d.expect(t, soon, control.Refused)
-	d.shut(t)
+	must(t, p.Wait(t.Context(), soon, "(after) => probe.firstFrames.some((f) => f.at > after)", shown))
+	t.Logf("the door has found out which device is in the call %v after it asked to open", firstFrame(t, p.Page, shown).Sub(asked))
 	d.never(t, begun, control.Opened)
+	checkCall(t, p.Page, d, p.account.tone())
+	must(t, p.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
+	d.expect(t, soon, control.Opened)
+	d.expect(t, soon, control.Locked)
+	d.never(t, begun, control.Ended)
 	took := p.hangsUp(t, d)
 	t.Logf("the door knows of the hang-up %v later", took)
 	if took > atOnce {
