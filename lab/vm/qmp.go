@@ -174,7 +174,8 @@ func (m *Machine) AwaitEvent(ctx context.Context, limit time.Duration, name stri
 	}
 }
 
-// Screenshot writes a PNG file of what the guest's display shows.
+// Screenshot writes a PNG file of what the guest's display shows. The kernel brings what
+// a program draws to the display a moment later.
 func (m *Machine) Screenshot(ctx context.Context, path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
