@@ -47,10 +47,14 @@ const ringTime = 8 * time.Second
 const eventsShown = 30
 
 // settings are the same for all doors of the lab. The lock's times are short so that
-// tests which open it one after the other need not wait.
+// tests which open it one after the other need not wait. Cues are off: what the loudspeaker
+// plays is to be the residents'.
 const settings = `
 [sound]
 tone = %d
+
+[cues]
+play = false
 
 [call]
 ring = "%v"

@@ -23,6 +23,9 @@ bit_rate = 300000
 [sound]
 tone = 523
 
+[cues]
+play = false
+
 [[button]]
 name = "call"
 label = "Ring"

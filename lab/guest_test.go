@@ -201,6 +201,10 @@ bit_rate = 300000
 [sound]
 microphone = "alsa:Loop"
 loudspeaker = "alsa:Loop"
+echo = "off" # tones are noise to what removes it
+
+[cues]
+play = false
 
 [[button]]
 name = "call"

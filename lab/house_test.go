@@ -60,6 +60,9 @@ socket = "%s"
 [sound]
 tone = %d
 
+[cues]
+play = false
+
 [call]
 ring = "%s"
 dialing = "2s"

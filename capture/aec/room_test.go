@@ -31,6 +31,8 @@ type room struct {
 }
 
 // Run is part of capture.Duplex.
+//
+//go:norace
 func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 	const n = capture.PeriodSamples
 	ways := r.ways()
@@ -49,13 +51,8 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 		}
 		for i := range mic {
 			at := p*n + i
-			echo, near := 0.0, 0.0
-			for _, w := range ways {
-				// The device is handed a period when the one before it was heard.
-				if k := at - n - int(delay*capture.SampleRate) - w.samples; k >= 0 && k < len(played) {
-					echo += w.gain * played[k]
-				}
-			}
+			// The device is handed a period when the one before it was heard.
+			echo, near := echoAt(at-n-int(delay*capture.SampleRate), ways, played), 0.0
 			if k := at - int(r.from*capture.SampleRate); r.visitor != nil && k >= 0 {
 				near = float64(r.visitor[k%len(r.visitor)])
 			}
@@ -70,6 +67,21 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 		}
 	}
 	return nil
+}
+
+// echoAt is what comes back of what was played until then. It is most of the work of these
+// tests, and nothing that races.
+//
+//go:norace
+func echoAt(at int, ways []way, played []float64) float64 {
+	echo := 0.0
+	for i := range len(ways) {
+		w := &ways[i] // by value it would be checked as a pointer each time
+		if k := at - w.samples; k >= 0 && k < len(played) {
+			echo += w.gain * played[k]
+		}
+	}
+	return echo
 }
 
 // distort is what a small loudspeaker does to loud sound.
@@ -147,6 +159,8 @@ func played(sound []int16, result *[]float64) func(mic, speaker []int16) {
 }
 
 // level is the root mean square of a part of some sound, in dB; from and to in s.
+//
+//go:norace
 func level(sound []float64, from, to float64) float64 {
 	a, b := int(from*capture.SampleRate), min(int(to*capture.SampleRate), len(sound))
 	sum := 1.0

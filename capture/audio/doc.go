@@ -1,9 +1,9 @@
 // Package audio shares one sound card among calls: the microphone is coded once and handed
 // to every feed; what peers send is put in order, decoded, mixed and played. The card is
-// open only while there is a feed or a player.
+// open only while there is a feed, a player or a cue.
 //
 //	microphone -> encoder -> queue of each feed -> Feed.Next
-//	Player.Write -> jitter buffer -> decoder -> mixer -> loudspeaker
+//	Player.Write -> jitter buffer -> decoder -> mixer, cues -> limiter -> loudspeaker
 //
 // All delay is in the jitter buffers: 60 ms to begin with, then from 20 to 120 ms, so that
 // 97 % of a peer's packets come in time. What is lost is made of the error correction in the

@@ -27,6 +27,9 @@ type Config struct {
 	Duplex     capture.Duplex
 	NewEncoder func() (capture.SoundEncoder, error) // Opus; called once in Run
 	NewDecoder func() (capture.SoundDecoder, error) // Opus; called for each player
+	// Volume of the loudspeaker in dB, from LeastVolume to MostVolume; what gets too loud by
+	// it is limited.
+	Volume float64
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Report is told when the card is lost, and nil when it sounds again. It does not
@@ -53,6 +56,9 @@ type Source struct {
 	spare     chan *period
 	heard     chan *period
 	mix       [capture.PeriodSamples]int32
+	cue       atomic.Pointer[cue]
+	volume    float64
+	limiter   limiter // the card's
 }
 
 // period is 20 ms of the microphone.
@@ -90,6 +96,9 @@ func New(cfg Config) (*Source, error) {
 	if cfg.Duplex == nil || cfg.NewEncoder == nil || cfg.NewDecoder == nil {
 		return nil, errors.New("audio: a sound card, an encoder and a decoder are needed")
 	}
+	if !(cfg.Volume >= LeastVolume && cfg.Volume <= MostVolume) {
+		return nil, fmt.Errorf("audio: volume %v dB is not from %v to %v", cfg.Volume, LeastVolume, MostVolume)
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -99,6 +108,7 @@ func New(cfg Config) (*Source, error) {
 		changed: make(chan struct{}, 1),
 		spare:   make(chan *period, heardLen),
 		heard:   make(chan *period, heardLen),
+		volume:  math.Pow(10, cfg.Volume/20),
 	}
 	for range heardLen {
 		s.spare <- new(period)
@@ -179,7 +189,9 @@ func (s *Source) poke() {
 	}
 }
 
-func (s *Source) used() bool { return s.listening.Load() || len(*s.players.Load()) > 0 }
+func (s *Source) used() bool {
+	return s.listening.Load() || len(*s.players.Load()) > 0 || s.cue.Load() != nil
+}
 
 // Run serves feeds and players until ctx ends. It returns after the card is closed, with
 // all feeds and players closed; the error is the context's, or says that there is no
@@ -197,7 +209,15 @@ func (s *Source) Run(ctx context.Context) error {
 	s.mu.Unlock()
 
 	stopCard := func() {}
+	s.cue.Store(nil) // what was to be told before is over
+	expired := time.NewTimer(0)
+	defer expired.Stop()
 	for ctx.Err() == nil {
+		if left, ok := s.cueTime(); ok && left > 0 {
+			expired.Reset(left)
+		} else {
+			expired.Stop()
+		}
 		switch used := s.used(); {
 		case used && !s.on.Load():
 			s.on.Store(true)
@@ -211,6 +231,7 @@ func (s *Source) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-s.changed:
+		case <-expired.C:
 		}
 	}
 	s.mu.Lock()
@@ -284,13 +305,7 @@ func (s *Source) period(mic, speaker []int16) {
 			s.stats.overruns.Add(1)
 		}
 	}
-	clear(s.mix[:])
-	for _, p := range *s.players.Load() {
-		p.add(&s.mix)
-	}
-	for i := range speaker {
-		speaker[i] = int16(max(math.MinInt16, min(s.mix[i], math.MaxInt16)))
-	}
+	s.blend(speaker)
 }
 
 // encode codes the microphone until ctx ends.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -246,7 +245,7 @@ func TestMixer(t *testing.T) {
 		return capture.Received{Payload: binary.BigEndian.AppendUint16(nil, uint16(v))}
 	}
 	for _, test := range []struct{ one, two, want int16 }{
-		{100, 23, 123}, {30000, 30000, math.MaxInt16}, {-30000, -30000, math.MinInt16}, {30000, -30000, 0},
+		{100, 23, 123}, {30000, 30000, ceiling}, {-30000, -30000, -ceiling}, {30000, -30000, 0},
 	} {
 		p, q := b.playing(t), b.playing(t)
 		for i := range 3 {

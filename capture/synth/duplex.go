@@ -37,7 +37,7 @@ type Duplex struct {
 func NewDuplex(cfg DuplexConfig) (*Duplex, error) {
 	d := &Duplex{}
 	if cfg.Sound != "" {
-		pcm, err := readSound(cfg.Sound)
+		pcm, err := ReadSound(cfg.Sound)
 		if err != nil {
 			return nil, err
 		}

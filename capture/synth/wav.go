@@ -14,8 +14,9 @@ import (
 // maxSound bounds what is read of a file: ten minutes and a bit of mono.
 const maxSound = 64 << 20
 
-// readSound reads a WAV file into samples at capture.SampleRate.
-func readSound(path string) ([]int16, error) {
+// ReadSound reads a WAV file (PCM of 16 bits, mono or stereo, at any rate) into samples at
+// capture.SampleRate. Errors name the file and the byte.
+func ReadSound(path string) ([]int16, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open sound: %w", err) // os names the file

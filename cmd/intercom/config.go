@@ -60,7 +60,10 @@ type config struct {
 		Microphone  string  `toml:"microphone"`
 		Tone        float64 `toml:"tone"`
 		Loudspeaker string  `toml:"loudspeaker"`
+		Volume      float64 `toml:"volume"`
+		Echo        string  `toml:"echo"`
 	} `toml:"sound"`
+	Cues cuesConfig `toml:"cues"`
 	Call struct {
 		Ring    conf.Duration `toml:"ring"`
 		Dialing conf.Duration `toml:"dialing"`
@@ -131,6 +134,7 @@ func defaults() *config {
 	c.Camera.Encoder = "auto"
 	c.Camera.Codecs = []capture.Codec{"H264", "VP8"}
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
+	c.Sound.Echo, c.Cues.Play = echoCancel, true
 	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
 	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
@@ -170,7 +174,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkTimes, c.checkDoor, c.checkLines} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkLines} {
 		if err := f(); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"intercom/capture"
+	"intercom/capture/cue"
 	"intercom/capture/rpicam"
 	"intercom/capture/synth"
 	"intercom/capture/v4l2"
@@ -27,6 +28,7 @@ type devices struct {
 	newSoundEncoder func() (capture.SoundEncoder, error)
 	newSoundDecoder func() (capture.SoundDecoder, error)
 	speaker         func() (on bool, dbfs, hz float64)
+	cues            map[cue.Name][]int16
 }
 
 // openDevices picks the backends. It reads files but starts nothing.
@@ -51,6 +53,10 @@ func openDevices(c *config, log *slog.Logger) (*devices, error) {
 		}
 	}
 	if err := d.openSound(c); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.cues, err = c.cues(); err != nil {
 		return nil, err
 	}
 	return d, d.coders(c) // last: a program without coders checks the rest
@@ -96,6 +102,7 @@ func (d *devices) openSound(c *config) error {
 	if mic, ok := strings.CutPrefix(c.Sound.Microphone, alsaPrefix); ok {
 		return d.openCard(c, mic, strings.TrimPrefix(c.Sound.Loudspeaker, alsaPrefix))
 	}
+	// A tone and a meter have no echo, and would not survive what removes noise.
 	cfg := synth.DuplexConfig{Tone: c.Sound.Tone}
 	if c.Sound.Microphone != "synthetic" {
 		path, ok := strings.CutPrefix(c.Sound.Microphone, "file:")

@@ -4,6 +4,7 @@ package main
 
 import (
 	"intercom/capture"
+	"intercom/capture/aec"
 	"intercom/capture/alsa"
 	"intercom/capture/soft/jpeg"
 	"intercom/capture/soft/openh264"
@@ -32,6 +33,13 @@ func (d *devices) openCard(c *config, mic, speaker string) error {
 	if err != nil {
 		return c.wrong("sound.microphone", "%v", err)
 	}
-	d.duplex = card
-	return nil
+	switch c.Sound.Echo {
+	case echoCancel:
+		d.duplex, err = aec.New(aec.Config{Device: card, Logger: d.log})
+	case echoHalfDuplex:
+		d.duplex, err = aec.NewHalfDuplex(card)
+	default:
+		d.duplex = card
+	}
+	return err
 }

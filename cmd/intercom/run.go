@@ -107,6 +107,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		ICE:     c.ice(),
 		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
 		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
+		Volume: c.Sound.Volume, Cues: dev.cues,
 	}
 	cfg.WatchNetwork = func(ctx context.Context, changed func()) error {
 		w, err := netwatch.New(netwatch.Config{Changed: changed, Logger: log})

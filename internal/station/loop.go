@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"intercom/callcore"
+	"intercom/capture/cue"
 	"intercom/door"
 	"intercom/hw"
 	"intercom/internal/control"
@@ -162,6 +163,7 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 	case callcore.Invalid:
 		l.invalid(ctx, e)
 	case callcore.Closed:
+		l.playEnd(key, e.Reason)
 		l.take(ctx, door.Ended{Call: key, NotAnswered: e.Reason == callcore.ReasonNotAnswered, Reason: e.Reason.String()})
 		delete(l.sessions, key)
 		delete(l.keys, h.Session)
@@ -252,7 +254,10 @@ func (l *loop) ring(ctx context.Context, e door.Ring) {
 		l.remember(e.Call, s)
 		err = s.Call(ctx, map[string]string{"door": l.cfg.Door.Lock})
 	}
-	if err != nil {
+	if err == nil {
+		l.play(cue.Calling)
+	} else {
+		l.play(cue.Fault)
 		l.log.Error("the residents cannot be called", "cause", err)
 		l.pending = append(l.pending, door.Ended{Call: e.Call, Reason: err.Error()})
 	}
@@ -282,6 +287,7 @@ func (l *loop) drive(show door.LightState) {
 
 // note tells what the door has to tell.
 func (l *loop) note(n door.Note) {
+	l.playNote(n)
 	call := n.Call
 	if s := l.sessions[call]; s != nil {
 		call = s.ID()

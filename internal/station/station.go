@@ -21,6 +21,7 @@ import (
 	"intercom/callcore"
 	"intercom/capture"
 	"intercom/capture/audio"
+	"intercom/capture/cue"
 	"intercom/capture/video"
 	"intercom/door"
 	"intercom/hw"
@@ -70,6 +71,10 @@ type Config struct {
 	Duplex          capture.Duplex
 	NewSoundEncoder func() (capture.SoundEncoder, error)
 	NewSoundDecoder func() (capture.SoundDecoder, error)
+	Volume          float64 // of the loudspeaker, in dB; see audio.Config
+	// Cues are the sounds that a visitor hears of what the door does, at capture.SampleRate;
+	// what is missing is not heard.
+	Cues map[cue.Name][]int16
 	// Speaker measures what the loudspeaker plays; nil if nothing can.
 	Speaker func() (on bool, dbfs, hz float64)
 
@@ -171,7 +176,7 @@ func (s *Station) makeParts() error {
 		return err
 	}
 	s.sound, err = audio.New(audio.Config{
-		Duplex: s.cfg.Duplex, NewEncoder: s.cfg.NewSoundEncoder, NewDecoder: s.cfg.NewSoundDecoder,
+		Duplex: s.cfg.Duplex, NewEncoder: s.cfg.NewSoundEncoder, NewDecoder: s.cfg.NewSoundDecoder, Volume: s.cfg.Volume,
 		Logger: s.log, Report: s.report("sound"),
 	})
 	if err != nil {
