@@ -38,6 +38,18 @@ func Paint(f *capture.Frame, n int) {
 	}
 }
 
+// roughen adds more grain, as of a cheap camera by night.
+func roughen(f *capture.Frame, n int) {
+	grain := uint32(n)*747796405 + 1
+	for y := range f.Height {
+		row := f.Planes[0][y*f.Stride[0]:][:f.Width]
+		for x := range row {
+			grain = grain*1664525 + 1013904223
+			row[x] += byte(grain >> 28)
+		}
+	}
+}
+
 // Film returns n painted frames of this format, one frame's duration apart.
 func Film(f capture.Format, n int) []*capture.Frame {
 	pool := capture.NewFramePool(f.Width, f.Height, f.FPS)
