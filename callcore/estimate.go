@@ -44,6 +44,10 @@ const (
 	fastGrowth = 0.3
 	slowGrowth = 0.08
 
+	// untried is how far the estimate may exceed one and a half times of what arrives, which is
+	// all that is proved: a peer that gets only sound must come to where pictures are tried.
+	untried = 400_000
+
 	// lossWindow is long enough for a share of it to mean something.
 	lossWindow  = time.Second
 	lossPackets = 20
@@ -311,7 +315,7 @@ func (e *estimator) increase(step time.Duration, acked int) {
 		growth = slowGrowth
 	}
 	to := e.rate + int(growth*step.Seconds()*float64(e.rate))
-	to = min(to, max(e.rate, 3*acked/2+100_000), maxEstimate)
+	to = min(to, max(e.rate, 3*acked/2+untried), maxEstimate)
 	e.rate = max(e.rate, to)
 }
 

@@ -16,6 +16,8 @@ const queueLen = 8
 type feed struct {
 	lane    *lane
 	bitRate atomic.Int64
+	resting atomic.Bool // its network is too slow for pictures
+	rest    rest
 	ready   chan struct{} // of capacity 1: there is a packet, or the feed is closed
 
 	mu      sync.Mutex
@@ -39,6 +41,11 @@ func (f *feed) push(p *capture.Packet) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
+		return true
+	}
+	if f.resting.Load() {
+		f.clear()
+		f.needKey = true
 		return true
 	}
 	if f.n == queueLen {

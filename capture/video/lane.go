@@ -9,9 +9,6 @@ import (
 )
 
 const (
-	// minBitRate: below it no picture of a door is worth its delay, so one peer's network
-	// cannot pull the others further down.
-	minBitRate = 150_000
 	// keyGap is between key frames that are asked for again: the peers' requests come in
 	// storms, a key frame is the largest of all, and a storm of those is the next loss.
 	keyGap = 250 * time.Millisecond
@@ -41,6 +38,10 @@ type lane struct {
 	keyAt   time.Time      // when it was last asked for a key frame
 	failed  time.Time      // when it last failed
 	pace    pace
+	shaper  shaper
+	fps     int                // to tell the encoder; zero: nothing
+	small   *capture.FramePool // of small pictures
+	smallOf capture.Format     // what they are made of
 }
 
 func newLane(s *Source, codec capture.Codec, newEncoder capture.NewEncoder) *lane {
@@ -162,12 +163,31 @@ func (l *lane) closeEncoder() {
 }
 
 func (l *lane) encode(f *capture.Frame) error {
+	now := time.Now()
+	l.mu.Lock()
+	rate, watching := l.merge(now)
+	l.mu.Unlock()
+	if watching == 0 {
+		return nil
+	}
+	if f.Pixel == capture.I420 {
+		if l.shaper.choose(f.Format, rate, now) {
+			l.src.log.Info("picture fitted to the network", "codec", l.codec, "bit/s", rate, "picture", l.shaper.shape.String())
+			l.fps = l.shaper.shape.fps(f.FPS)
+			l.pace = pace{fps: l.fps}
+		}
+		if l.shaper.skip(f.Format) {
+			return nil
+		}
+		f = l.fit(f)
+		defer f.Release()
+	}
 	if l.encoder == nil || l.format != f.Format {
 		if err := l.open(f.Format); err != nil {
 			return err
 		}
 	}
-	if t := l.target(); t != (capture.Target{}) {
+	if t := l.target(rate, now); t != (capture.Target{}) {
 		if err := l.encoder.Set(t); err != nil {
 			return err
 		}
@@ -175,25 +195,21 @@ func (l *lane) encode(f *capture.Frame) error {
 	return l.encoder.Encode(f)
 }
 
-// target merges what the feeds demand into what is new for the encoder.
-func (l *lane) target() capture.Target {
+// target returns what is new for the encoder.
+func (l *lane) target(rate int, now time.Time) capture.Target {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rate := l.src.cfg.BitRate
-	for _, f := range l.feeds {
-		if n := int(f.bitRate.Load()); n > 0 {
-			rate = min(rate, n)
-		}
-	}
-	rate = max(rate, minBitRate)
 	var t capture.Target
 	if rate != l.rate {
 		t.BitRate, l.rate = rate, rate
 	}
-	if now := time.Now(); l.wantKey && (l.urgent || now.Sub(l.keyAt) >= keyGap) {
+	if l.wantKey && (l.urgent || now.Sub(l.keyAt) >= keyGap) {
 		t.KeyFrame, l.keyAt, l.urgent = true, now, false
 	}
-	t.FPS = l.pace.tick(time.Now())
+	if t.FPS = l.pace.tick(now); t.FPS == 0 {
+		t.FPS = l.fps
+	}
+	l.fps = 0
 	return t
 }
 

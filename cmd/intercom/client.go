@@ -140,6 +140,9 @@ func printStatus(w io.Writer, st control.Status) error {
 		if c.Times != nil {
 			row("", "%s", c.Times)
 		}
+		if c.Network != nil {
+			row("", "network: %s", c.Network)
+		}
 	}
 	if st.Link.Up {
 		row("chat", "connected since %s", st.Link.Since.Format(time.DateTime))

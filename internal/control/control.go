@@ -5,6 +5,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -95,7 +96,26 @@ type Call struct {
 	Since    time.Time `json:"since"`
 	Media    bool      `json:"media"` // arrives from the peer
 	Codec    string    `json:"codec,omitempty"`
-	Times    *Times    `json:"times,omitempty"` // once somebody has answered
+	Times    *Times    `json:"times,omitempty"`   // once somebody has answered
+	Network  *Network  `json:"network,omitempty"` // likewise
+}
+
+// Network is how a call fares on the network, from here to the resident.
+type Network struct {
+	Available int     `json:"available"`  // bits a second that it is estimated to carry; 0: not known
+	Target    int     `json:"target"`     // bits a second of pictures that were asked for on the resident's behalf; 0: nothing was
+	Pictures  float64 `json:"pictures"`   // a second that were sent of late; 0 in the first status
+	Lost      float64 `json:"lost"`       // share of the pictures' packets that was lost of late, 0 to 1
+	RoundTrip float64 `json:"round_trip"` // seconds that packets take there and back; 0: not known
+}
+
+// String is for a person.
+func (n Network) String() string {
+	if n.Available == 0 {
+		return "not measured yet"
+	}
+	return fmt.Sprintf("carries %d kbit/s, %d for pictures; %.0f pictures/s, %.0f %% lost, %.0f ms there and back",
+		n.Available/1000, n.Target/1000, n.Pictures, 100*n.Lost, 1000*n.RoundTrip)
 }
 
 // Times says when the call with one resident got how far; what is missing has not happened.

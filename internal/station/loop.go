@@ -299,12 +299,14 @@ func (l *loop) note(n door.Note) {
 func (l *loop) show() {
 	st := l.state
 	var call *control.Call
+	var talk *callcore.Session
 	if s := l.sessions[st.Call]; s != nil && st.Call != "" {
 		call = &control.Call{ID: s.ID(), Incoming: st.Incoming, User: int64(st.User), Since: st.Since}
 		if st.Phase == door.Talking {
 			call.Device, call.Media = l.peer.device, l.peer.media
 			call.Codec = sentVideo(s, st.User)
 			call.Times = timesOf(s, st.User)
+			talk = s
 		}
 	}
 	state := st.Phase.String()
@@ -314,4 +316,5 @@ func (l *loop) show() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.State, l.status.Light, l.status.Call = state, string(st.Shows), call
+	l.talk = talk
 }

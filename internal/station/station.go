@@ -118,6 +118,7 @@ type Station struct {
 
 	mu     sync.Mutex // guards what the loop shows of itself
 	status control.Status
+	talk   *callcore.Session // of status.Call, once somebody has answered
 }
 
 // New takes the lines, but for the lock's, which its guard takes at the safe level when

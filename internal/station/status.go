@@ -77,8 +77,13 @@ func (s *Station) Watch(ctx context.Context, last int, f func(control.Event) err
 // Status returns the state as of now.
 func (s *Station) Status() control.Status {
 	s.mu.Lock()
-	st := s.status
+	st, talk := s.status, s.talk
 	s.mu.Unlock()
+	if st.Call != nil && talk != nil {
+		call := *st.Call
+		call.Network = networkOf(talk, signaling.UserID(call.User))
+		st.Call = &call
+	}
 	st.Time, st.Version = time.Now(), s.cfg.Version
 	for i, b := range s.cfg.Buttons {
 		if !s.cfg.Door.Buttons[i].HangUp {
@@ -123,6 +128,19 @@ func times(t callcore.Timeline) *control.Times {
 
 // silence is the level of a loudspeaker that is off, in dBFS.
 const silence = -100
+
+// networkOf returns how the call with a user fares; nil: it is over.
+func networkOf(s *callcore.Session, u signaling.UserID) *control.Network {
+	for _, st := range s.Stats() {
+		if st.User == u {
+			return &control.Network{
+				Available: st.Available, Target: st.Video.Target, Pictures: st.Video.PicturesSent.PerSecond,
+				Lost: st.Video.RemoteFractionLost, RoundTrip: max(st.Video.RoundTrip, st.Audio.RoundTrip).Seconds(),
+			}
+		}
+	}
+	return nil
+}
 
 // sentVideo returns the coding of the picture that a user gets.
 func sentVideo(s *callcore.Session, u signaling.UserID) string {
