@@ -114,7 +114,12 @@ func (d *Duplex) run(ctx context.Context, mic, speaker string, period func(mic, 
 	if err != nil {
 		return fmt.Errorf("open: %s; intercom devices lists the sound cards, and another program may be using it", said.or(err))
 	}
-	defer device.Uninit()
+	defer func() {
+		// Uninit alone would wait for ever for a thread that polls a card which is gone: Stop wakes
+		// it. A device that has stopped by itself says so; that is no matter.
+		_ = device.Stop()
+		device.Uninit()
+	}()
 	if err := device.Start(); err != nil {
 		return fmt.Errorf("start: %s", said.or(err))
 	}

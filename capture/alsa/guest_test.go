@@ -4,7 +4,11 @@ package alsa
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,5 +38,42 @@ func TestNull(t *testing.T) {
 	defer cancel()
 	if err := d.Run(ctx, func(_, _ []int16) {}); err == nil || !strings.Contains(err.Error(), "no sound card") {
 		t.Errorf("got %v, want that it is no sound card", err)
+	}
+}
+
+// TestUnplugged takes the card away while it sounds. The driver's end of it waits until nobody
+// has the card open.
+func TestUnplugged(t *testing.T) {
+	const driver, device = "/sys/bus/platform/drivers/snd_aloop/", "snd_aloop.0"
+	d, err := New(Config{Microphone: "Loop", Loudspeaker: "Loop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		sounds := make(chan struct{})
+		once := sync.OnceFunc(func() { close(sounds) })
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(t.Context(), func(_, _ []int16) { once() }) }()
+		<-sounds
+		gone := make(chan error, 1)
+		go func() { gone <- os.WriteFile(driver+"unbind", []byte(device), 0) }()
+		for _, tt := range []struct {
+			what string
+			c    chan error
+			want string
+		}{{"the device", ended, "Loop"}, {"the driver", gone, ""}} {
+			select {
+			case err := <-tt.c:
+				if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+					t.Errorf("%s ended with %v, want %q", tt.what, err, tt.want)
+				}
+			case <-time.After(20 * time.Second):
+				out, _ := exec.Command("sh", "-c", fmt.Sprintf("cd /proc/%d/task; for t in *; do echo $t $(cat $t/comm) $(cat $t/wchan) $(cat $t/syscall); cat $t/stack; done", os.Getpid())).CombinedOutput()
+				t.Fatalf("%s has not ended; threads:\n%s", tt.what, out)
+			}
+		}
+		if err := os.WriteFile(driver+"bind", []byte(device), 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

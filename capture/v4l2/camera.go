@@ -140,6 +140,11 @@ func (c *Camera) open(cam *webcam.Webcam, d Device) (*reader, error) {
 	if err := cam.SetFramerate(float32(c.cfg.FPS)); err != nil {
 		c.log.Debug("camera keeps its own frame rate", "camera", d.Path, "cause", err)
 	}
+	return c.reader(d, best, why)
+}
+
+// reader returns what reads the pictures that a camera was set to, as it will deliver them.
+func (c *Camera) reader(d Device, best Mode, why string) (*reader, error) {
 	got, err := granted(d.Path)
 	if err != nil {
 		return nil, fmt.Errorf("read the format: %w", err)

@@ -4,7 +4,10 @@ package v4l2
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +82,59 @@ func TestColours(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStride has the driver pad its rows: pictures must not lean.
+func TestStride(t *testing.T) {
+	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
+		t.Run(pixel.String(), func(t *testing.T) {
+			raw, l := still(t, pixel, 320, 180)
+			y, u, v := reference(l, raw)
+			d, err := find(vivid(t).Bus)
+			if err != nil {
+				t.Fatal(err)
+			}
+			padded := fmt.Sprintf("width=320,height=180,pixelformat=%s,bytesperline=1024", fourCCText(pixel))
+			if out, err := exec.Command("v4l2-ctl", "-d", d.Path, "--set-fmt-video="+padded).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			cam, err := webcam.Open(d.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cam.Close()
+			r, err := camera(t, pixel, 320, 180, 15).reader(d, Mode{Pixel: pixel, Width: 320, Height: 180}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := granted(d.Path); err != nil || got.Stride != 1024 {
+				t.Fatalf("the driver has rows of %d bytes (%v), want 1024", got.Stride, err)
+			}
+			if err := errors.Join(cam.SetBufferCount(buffers), cam.StartStreaming()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+			defer stop()
+			n := 0
+			err = r.read(ctx, cam, func(f *capture.Frame) {
+				n++
+				for i, want := range [][]byte{y, u, v} {
+					if string(f.Planes[i]) != string(want) {
+						t.Errorf("plane %d is not what the driver delivers", i)
+					}
+				}
+				stop()
+			})
+			if n != 1 {
+				t.Errorf("%d pictures: %v", n, err)
+			}
+		})
+	}
+}
+
+func fourCCText(p capture.Pixel) string {
+	c := codes[p]
+	return string([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
 }
 
 // still takes one picture by the library alone.
