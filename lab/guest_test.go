@@ -243,26 +243,54 @@ const guestRing = 20 * time.Second
 // guest.
 func inGuest(address string) string { return strings.ReplaceAll(address, "127.0.0.1", vm.Host) }
 
+// with replaces lines of a configuration, each old one by the new one that follows it.
+func with(t *testing.T, config string, lines ...string) string {
+	t.Helper()
+	for i := 0; i < len(lines); i += 2 {
+		changed := strings.Replace(config, lines[i]+"\n", lines[i+1]+"\n", 1)
+		if changed == config {
+			t.Fatalf("the configuration has no line %q", lines[i])
+		}
+		config = changed
+	}
+	return config
+}
+
 // sandboxServer is `intercom sandbox` on this machine.
 type sandboxServer struct {
 	server
-	chat string
+	chat    string
+	listen  []string // the program's options
+	process *process
+	starts  int
 }
 
+// startSandbox starts a server on ports of its own, which it has again when it is started
+// again.
 func startSandbox() (*sandboxServer, error) {
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	host := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+	s := &sandboxServer{listen: []string{"--rest", host(ports[0]), "--chat", host(ports[1]), "--websocket", host(ports[2])}}
+	return s, s.start()
+}
+
+func (s *sandboxServer) start() error {
 	program, err := intercom()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, err := startProcess("sandbox", exec.Command(program, "sandbox", "--rest", "127.0.0.1:0", "--chat", "127.0.0.1:0", "--websocket", "127.0.0.1:0"))
+	s.starts++
+	s.process, err = startProcess(fmt.Sprintf("sandbox-%d", s.starts), exec.Command(program, append([]string{"sandbox"}, s.listen...)...))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &sandboxServer{}
 	for key, to := range map[string]*string{"rest": &s.rest, "chat": &s.chat, "websocket": &s.websocket} {
-		if err := p.await(10*time.Second, func() (err error) { *to, err = p.address(key); return err }); err != nil {
-			return nil, err
+		if err := s.process.await(10*time.Second, func() (err error) { *to, err = s.process.address(key); return err }); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }

@@ -40,9 +40,9 @@ func Tone(hz, amplitude float64, d time.Duration) []byte {
 // and the last.
 type Sound struct {
 	Length    time.Duration
-	Frequency float64       // in Hz, by the zero crossings; of a tone alone
+	Frequency float64       // in Hz, by the zero crossings where it sounds; of a tone alone
 	Peak      float64       // of 1, full scale
-	RMS       float64       // of 1
+	RMS       float64       // of 1, where it sounds
 	Gap       time.Duration // the longest silence within
 }
 
@@ -72,12 +72,16 @@ func Listen(wav []byte) (Sound, error) {
 	return measure(samples[first : last+1]), nil
 }
 
+// shortGap is a silence that counts as a gap. Between two samples of a tone there may be
+// shorter ones.
+const shortGap = recordRate / 200
+
 func measure(samples []float64) Sound {
 	duration := func(n int) time.Duration { return time.Duration(n) * time.Second / recordRate }
 	s := Sound{Length: duration(len(samples))}
-	sum, crossings, quiet := 0.0, 0, 0
-	begin, end := 0.0, 0.0 // of whole periods, in samples
-	below := false         // has been since the last crossing: a little noise around zero is none
+	sum, quiet, gaps, periods := 0.0, 0, 0, 0
+	last, sounding := -1.0, 0.0 // the last crossing, and the time of whole periods, in samples
+	below := false              // has been since the last crossing: a little noise around zero is none
 	for i, v := range samples {
 		sum += v * v
 		s.Peak = max(s.Peak, math.Abs(v))
@@ -86,19 +90,26 @@ func measure(samples []float64) Sound {
 		}
 		s.Gap = max(s.Gap, duration(quiet))
 		switch {
+		case quiet == shortGap:
+			gaps += shortGap
+			last, below = -1, false // the period that it ends is none
+		case quiet > shortGap:
+			gaps++
 		case v <= -silent:
 			below = true
 		case below && v > 0:
 			below = false
-			end = float64(i) - v/(v-samples[i-1])
-			if crossings++; crossings == 1 {
-				begin = end
+			now := float64(i) - v/(v-samples[i-1])
+			if last >= 0 {
+				periods++
+				sounding += now - last
 			}
+			last = now
 		}
 	}
-	s.RMS = math.Sqrt(sum / float64(len(samples)))
-	if crossings > 1 {
-		s.Frequency = float64(crossings-1) * recordRate / (end - begin)
+	s.RMS = math.Sqrt(sum / float64(len(samples)-gaps))
+	if periods > 0 {
+		s.Frequency = float64(periods) * recordRate / sounding
 	}
 	return s
 }

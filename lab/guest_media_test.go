@@ -1,0 +1,118 @@
+//go:build e2e && lab
+
+package lab
+
+import (
+	"fmt"
+	"math"
+	"syscall"
+	"testing"
+	"time"
+
+	"intercom/lab/vm"
+)
+
+// emulatedFPS is the least rate at the page of a picture from an emulated processor.
+const emulatedFPS = 4.0
+
+// checkPicture asserts that the page shows the camera's picture, with its running timestamp.
+func (g *guest) checkPicture(t *testing.T, a *phone) {
+	t.Helper()
+	v, err := a.Video(t.Context(), 2*time.Second)
+	must(t, err)
+	t.Logf("picture: %dx%d, %.1f frames/s, %.1f%% of it changes", v.Width, v.Height, v.DecodedPerSecond, 100*v.Change)
+	if v.Width != 320 || v.Height != 180 || v.DecodedPerSecond < emulatedFPS || v.ShownPerSecond <= 0 || v.Brightest < leastLight || v.Change < leastChange {
+		t.Errorf("the camera's picture at the page: %+v", v)
+	}
+}
+
+// bars are the colours of vivid's test picture from left to right, and as far as coding
+// blurs them.
+var bars = [8][3]float64{{191, 191, 191}, {191, 191, 0}, {0, 191, 191}, {0, 191, 0}, {191, 0, 191}, {191, 0, 0}, {0, 0, 191}, {0, 0, 0}}
+
+const blur = 40
+
+// sampleBars returns the mean colour of the middle of each bar, below the text.
+const sampleBars = `() => {
+	const v = document.getElementById('remote'), c = new OffscreenCanvas(320, 180).getContext('2d');
+	c.drawImage(v, 0, 0, 320, 180);
+	return [...Array(8).keys()].map((bar) => {
+		const { data } = c.getImageData(bar * 40 + 16, 170, 8, 6), sum = [0, 0, 0];
+		data.forEach((value, i) => { if (i % 4 < 3) sum[i % 4] += value / 48; });
+		return sum;
+	});
+}`
+
+// checkColours asserts that the page shows vivid's bars.
+func (g *guest) checkColours(t *testing.T, a *phone) {
+	t.Helper()
+	var got [8][3]float64
+	must(t, a.Eval(t.Context(), sampleBars, nil, &got))
+	for i, want := range bars {
+		for c := range want {
+			if math.Abs(got[i][c]-want[c]) > blur {
+				t.Errorf("bar %d of the picture: got %.0f, want %.0f", i, got[i], want)
+				break
+			}
+		}
+	}
+}
+
+// Both tones' levels in dB below full scale (root mean square), and how far off they may be.
+const (
+	visitorTone  = 1000.0 // Hz, of what is played into the door's microphone
+	visitorPeak  = 0.5
+	visitorLevel = -9.0
+	pageLevel    = -15.1 // of the probe's microphone
+	levelError   = 3.0
+)
+
+// The longest gaps in sound. An emulated processor that codes a picture, too, is not in time
+// always.
+const (
+	longestGap  = 50 * time.Millisecond
+	emulatedGap = time.Second
+)
+
+// checkSound asserts that the resident hears what the visitor says, and the visitor the
+// resident: a tone each, without a gap longer than gap at the loudspeaker.
+func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
+	t.Helper()
+	visitor, err := g.Play(t.Context(), vm.Tone(visitorTone, visitorPeak, 40*time.Second))
+	must(t, err)
+	heard, err := a.Audio(t.Context(), 3*time.Second)
+	must(t, err)
+	t.Logf("the resident hears %.1f Hz at %.1f dBFS", heard.Frequency, heard.DBFS)
+	if checkAudio(heard, visitorTone) != nil || math.Abs(heard.DBFS-visitorLevel) > levelError {
+		t.Errorf("the visitor at the page: %q: %+v, want %.0f Hz at %.1f dBFS", checkAudio(heard, visitorTone), heard, visitorTone, visitorLevel)
+	}
+	g.hears(t, annaTone, gap)
+	must(t, visitor.Signal(t.Context(), syscall.SIGTERM))
+	<-visitor.Ended()
+}
+
+// hears records what the door's loudspeaker plays, and asserts that it is a tone of the
+// probe's level. The best of a few recordings counts: the machine that emulates may be busy.
+func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
+	t.Helper()
+	var faults []string
+	for range 4 {
+		wav, err := g.Record(t.Context(), 3*time.Second)
+		must(t, err)
+		got, err := vm.Listen(wav)
+		must(t, err)
+		level := 20 * math.Log10(max(got.RMS, 1e-5))
+		faults = nil
+		if math.Abs(got.Frequency-tone) > toneError || math.Abs(level-pageLevel) > levelError {
+			faults = append(faults, fmt.Sprintf("want %.0f Hz at %.1f dBFS", tone, pageLevel))
+		}
+		if got.Gap > gap || got.Length < 3*time.Second-gap {
+			faults = append(faults, fmt.Sprintf("want no gap longer than %v", gap))
+		}
+		t.Logf("the loudspeaker plays %.1f Hz at %.1f dBFS for %v; the longest gap is %v", got.Frequency, level, got.Length, got.Gap)
+		if faults == nil {
+			return
+		}
+	}
+	t.Errorf("the loudspeaker: %q", faults)
+}

@@ -1,0 +1,166 @@
+//go:build e2e && lab
+
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"intercom/internal/control"
+	"intercom/lab/browser"
+	"intercom/lab/vm"
+)
+
+// TestGuestMissing gives the door devices that are not there, or that somebody else uses.
+// Without a line it does not start, and says what is wrong; without camera and card it still
+// rings and opens.
+func TestGuestMissing(t *testing.T) {
+	s, err := guestServer()
+	must(t, err)
+	g := newGuest(t)
+	d := g.startDoor(t, guestSettings(s, with(t, realDevices, `source = "v4l2:vivid"`, `source = "v4l2:Doorbell"`,
+		`microphone = "alsa:Loop"`, `microphone = "alsa:Headset"`, `loudspeaker = "alsa:Loop"`, `loudspeaker = "alsa:Headset"`)))
+	d.begin(t)
+
+	t.Run("lines", func(t *testing.T) { g.refusedLines(t, s) })
+	t.Run("devices", func(t *testing.T) { g.listsDevices(t) })
+
+	a := newPhone(t, s.server, anna, browser.ProbeConfig{Tone: annaTone})
+	t.Run("no camera, no card", func(t *testing.T) {
+		g.answerBlind(t, d, a)
+		d.suffers(t, "camera", "Doorbell")
+		d.suffers(t, "sound", "Headset")
+		g.checkOpening(t, d, a)
+		a.hangsUp(t, d)
+	})
+
+	must(t, d.stop())
+	d = g.startDoor(t, guestSettings(s, realDevices))
+	d.begin(t)
+	t.Run("camera in use", func(t *testing.T) {
+		user := g.start(t, "user", vm.Command{Args: []string{"v4l2-ctl", "-d", "/dev/video0", "--stream-mmap", "--stream-to=/dev/null"}})
+		must(t, user.await(soon, func() error {
+			_, err := g.Shell(t.Context(), "ls -l /proc/*/fd 2>/dev/null | grep -q /dev/video0")
+			return err
+		}))
+		time.Sleep(time.Second) // until it streams
+		g.answerBlind(t, d, a)
+		d.suffers(t, "camera", "/dev/video0")
+		s, err := d.ask()
+		must(t, err)
+		if len(s.Health) == 0 || !strings.Contains(s.Health[0].Text, "another program uses it") {
+			t.Errorf("got %+v, want that another program uses the camera", s.Health)
+		}
+		g.checkSound(t, a, emulatedGap)
+		must(t, user.stop())
+		d.recovers(t, "camera")
+		a.sees(t)
+		g.checkPicture(t, a)
+		a.hangsUp(t, d)
+	})
+}
+
+// answerBlind is a visit at a door that may show no picture.
+func (g *guest) answerBlind(t *testing.T, d *door, a *phone) {
+	t.Helper()
+	g.tap(t, vm.ButtonCall)
+	a.next(t, soon, "call-received")
+	must(t, a.Click(t.Context(), quick, "#answer"))
+	d.expect(t, soon, control.Answered)
+	d.expect(t, soon, control.Connected)
+}
+
+// refusedLines starts doors on lines that do not exist, or are another door's. Without its
+// buttons a door does not start. Without its lock it does, and rings: the lock stays shut.
+func (g *guest) refusedLines(t *testing.T, s *sandboxServer) {
+	const button, light, lock = `line = "BTN_CALL2"`, `line = "LIGHT"`, `line = "RELAY_GATE"`
+	free := with(t, realDevices, `line = "BTN_CALL"`, button, `line = "BTN_HANGUP"`, `line = ""`, `line = "LED_STATUS"`, light, `line = "RELAY_DOOR"`, lock)
+	start := func(old, line string) error {
+		config := guestSettings(s, with(t, free, old, fmt.Sprintf("line = %q", line)))
+		must(t, g.Put(t.Context(), "/tmp/wrong.toml", 0o600, []byte(config)))
+		_, err := g.Run(t.Context(), "timeout", "12", guestProgram, "run", "--config", "/tmp/wrong.toml", "--control", "/tmp/wrong.sock")
+		return err
+	}
+	for _, tt := range []struct {
+		name, old, line string
+		starts          bool
+		want            []string
+	}{
+		{"a button that does not exist", button, "BTN_NONE", false, []string{"BTN_NONE", "there is no such line", "intercom devices"}},
+		{"a chip that does not exist", light, "gpiochip9:1", false, []string{"gpiochip9:1", "there is no such line"}},
+		{"a button of another door", button, vm.ButtonCall, false, []string{vm.ButtonCall, `in use by "intercom"`}},
+		{"a lock that does not exist", lock, "panel:99", true, []string{"the lock stays shut", "panel:99", "lines 0 to 15"}},
+		{"a lock of another door", lock, vm.RelayDoor, true, []string{"the lock stays shut", vm.RelayDoor, `in use by "intercom"`}},
+	} {
+		var e *vm.ExitError
+		if err := start(tt.old, tt.line); !errors.As(err, &e) {
+			t.Errorf("%s: got %v, want an error", tt.name, err)
+			continue
+		}
+		if started := strings.Contains(e.Stderr, "the station started"); started != tt.starts {
+			t.Errorf("%s: the door starts: %v, want %v", tt.name, started, tt.starts)
+		}
+		if !tt.starts {
+			t.Logf("%s: %s", tt.name, strings.TrimSpace(e.Stderr))
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(e.Stderr, want) {
+				t.Errorf("%s: %q does not say %q", tt.name, e.Stderr, want)
+			}
+		}
+	}
+}
+
+// listsDevices asks for the list of devices: it has the camera, the cards and the panel, and
+// nothing that is no camera.
+func (g *guest) listsDevices(t *testing.T) {
+	text, err := g.Run(t.Context(), guestProgram, "devices")
+	must(t, err)
+	for _, want := range []string{`"v4l2:platform:vivid-000"`, "/dev/video0", "would use", `"alsa:Loop"`, "microphone yes, loudspeaker yes", "(panel), 16 lines",
+		vm.ButtonCall + `, input in use by "intercom"`, vm.RelayDoor + `, output in use by "intercom"`, vm.Light, "H264"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the list does not have %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+	text, err = g.Run(t.Context(), guestProgram, "devices", "--format", "json")
+	must(t, err)
+	var list struct {
+		Cameras []struct {
+			Path, Driver, Chosen string
+			Modes                []any
+		}
+		Sound []struct{ ID string }
+		Chips []struct {
+			Label string
+			Lines []struct {
+				Name string
+				Used bool
+			}
+		} `json:"gpio_chips"`
+	}
+	must(t, json.Unmarshal([]byte(text), &list))
+	// Codecs, and a loopback that nothing feeds, are no cameras.
+	if len(list.Cameras) != 1 || list.Cameras[0].Driver != "vivid" || list.Cameras[0].Chosen == "" || len(list.Cameras[0].Modes) == 0 {
+		t.Errorf("cameras: got %+v, want vivid alone", list.Cameras)
+	}
+	if len(list.Sound) != 2 || list.Sound[0].ID != "Loop" {
+		t.Errorf("sound cards: got %+v, want Loop and Dummy", list.Sound)
+	}
+	if len(list.Chips) != 1 || list.Chips[0].Label != "panel" || len(list.Chips[0].Lines) != 16 ||
+		!slices.ContainsFunc(list.Chips[0].Lines, func(l struct {
+			Name string
+			Used bool
+		}) bool {
+			return l.Name == vm.ButtonCall && l.Used
+		}) {
+		t.Errorf("GPIO chips: got %+v, want the panel", list.Chips)
+	}
+}
