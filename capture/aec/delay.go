@@ -154,5 +154,17 @@ func (f *finder) look() (int, bool) {
 		return 0, false
 	}
 	f.stands = max(1, at)
-	return at * decimation, true
+	return f.centre(at), true
+}
+
+// centre returns where the middle of the strongest part is, in samples at 16 kHz: finer than
+// a tap.
+func (f *finder) centre(at int) int {
+	sum, moment := float32(0), float32(0)
+	for i := max(0, at-spread); i < min(at+2*spread, finderTaps); i++ {
+		e := f.w[i] * f.w[i]
+		sum += e
+		moment += e * float32(i)
+	}
+	return int(decimation * moment / sum)
 }

@@ -18,6 +18,7 @@ type room struct {
 
 	delay      float64 // s, until the loudspeaker is heard; of the card and the way
 	later      float64 // s more, from the middle of the time on
+	drift      float64 // of the microphone's clock, in s for each second
 	loss       float64 // dB that the microphone hears less than what is played
 	reverb     float64 // s until the echo has fallen by 60 dB; 0: 0.15
 	distortion float64 // how far the loudspeaker is driven beyond its range; 0: not
@@ -52,7 +53,7 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 		for i := range mic {
 			at := p*n + i
 			// The device is handed a period when the one before it was heard.
-			echo, near := echoAt(at-n-int(delay*capture.SampleRate), ways, played), 0.0
+			echo, near := echoAt(at-n-int(delay*capture.SampleRate+r.drift*float64(at)), ways, played), 0.0
 			if k := at - int(r.from*capture.SampleRate); r.visitor != nil && k >= 0 {
 				near = float64(r.visitor[k%len(r.visitor)])
 			}
