@@ -70,8 +70,10 @@ func TestRules(t *testing.T) {
 		broken(t, s.Reject(ctx, nil), callcore.ErrNotIncoming, "reject")
 		broken(t, s.Update(ctx, nil), callcore.ErrNotCalled, "update")
 
+		broken(t, s.Call(ctx, map[string]string{"two words": "x"}), callcore.ErrBadInfo, "call")
 		must(t, s.Call(ctx, nil))
 		broken(t, s.Call(ctx, nil), callcore.ErrAlreadyCalled, "call")
+		broken(t, s.Update(ctx, map[string]string{"delay": "x"}), callcore.ErrBadInfo, "update")
 		broken(t, s.Accept(ctx, nil), callcore.ErrNotIncoming, "accept")
 
 		in := callcoretest.Await[callcore.Incoming](phone).Session
@@ -139,8 +141,8 @@ func TestRunOnce(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- c.Run(t.Context()) }()
 		synctest.Wait()
-		if err := c.Run(t.Context()); err == nil {
-			t.Error("a second Run: no error")
+		if err := c.Run(t.Context()); !errors.Is(err, callcore.ErrRunBefore) {
+			t.Errorf("a second Run: %v, want %v", err, callcore.ErrRunBefore)
 		}
 		channel.Close()
 		_, closed := channel.Receive(t.Context())

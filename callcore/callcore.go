@@ -217,10 +217,10 @@ func (c *Client) Events() <-chan Event { return c.events }
 
 // Run carries calls until ctx ends, which is not an error, or the channel is closed. It
 // then hangs up what is live and returns when all its goroutines have ended. It runs
-// once.
+// once: after that it returns ErrRunBefore.
 func (c *Client) Run(ctx context.Context) error {
 	if c.running.Swap(true) {
-		return fmt.Errorf("callcore: the client has been run already")
+		return fmt.Errorf("callcore: %w", ErrRunBefore)
 	}
 	defer close(c.done)
 	ctx, cancel := context.WithCancel(ctx)

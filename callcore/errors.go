@@ -22,6 +22,7 @@ var (
 	ErrIncoming         = errors.New("the session is an incoming one")
 	ErrNotIncoming      = errors.New("the session is not an incoming one")
 	ErrNotInSession     = errors.New("the user is not in the session")
+	ErrBadInfo          = errors.New("the application data cannot be sent")
 	ErrClosed           = errors.New("the session is closed")
 	ErrStopped          = errors.New("the client was stopped")
 )
@@ -68,6 +69,9 @@ var (
 // ErrVideoRefused is why a MediaFailed says that there are no pictures in a call with who
 // could decode them; with who could not it is ErrNoCommonCodec.
 var ErrVideoRefused = errors.New("the peer takes no pictures")
+
+// ErrRunBefore is why Run did nothing: a Client runs once.
+var ErrRunBefore = errors.New("the client has been run already")
 
 // ErrEventsUnread is why Run ended when nobody read Events.
 var ErrEventsUnread = errors.New("nobody reads the events")

@@ -14,8 +14,8 @@ import (
 )
 
 // offers are what peers send. Chrome's is as a page with the SDK sent it; Safari's is that
-// with the codecs which the SDK leaves there (protocol.md 4.9); Android's and Firefox's are
-// written after captures that others have published.
+// with the codecs which the SDK leaves there (protocol.md 4.9). Android's and Firefox's are
+// written by hand, in the form of captures that others have published: no such peer was here.
 var offers = map[string]struct {
 	file   string
 	video  []capture.Codec // in common, best first

@@ -30,7 +30,9 @@ type Invite struct {
 
 // Session is one call, outgoing or incoming. Its methods may be called from any goroutine
 // and return when the client has taken the request: what comes of it is in Events. They
-// wait for Run if it has not begun.
+// wait for Run if it has not begun. An error is an OpError, or that of the context. The
+// application data that most of them take go to the users as they are, if
+// signaling.CheckInfo lets them.
 type Session struct {
 	client   *Client
 	id       string
@@ -192,6 +194,9 @@ func (s *Session) ClosePeer(ctx context.Context, u signaling.UserID) error {
 }
 
 func (s *Session) ask(ctx context.Context, o op, info map[string]string, users ...signaling.UserID) error {
+	if err := signaling.CheckInfo(info); err != nil {
+		return &OpError{Op: o.String(), Session: s.id, Err: fmt.Errorf("%w: %w", ErrBadInfo, err)}
+	}
 	err := s.client.ask(ctx, request{op: o, session: s, info: maps.Clone(info), users: users})
 	if err != nil && ctx.Err() == nil {
 		return &OpError{Op: o.String(), Session: s.id, Err: err}

@@ -159,7 +159,7 @@ func (c *Client) Send(ctx context.Context, s *signaling.Signal) error {
 	if s.ID == "" {
 		s.ID = c.ids.next()
 	}
-	if !validText(s.ID) || strings.ContainsAny(s.ID, "\t\r\n") || len(s.ID) > maxSession {
+	if !signaling.ValidText(s.ID) || strings.ContainsAny(s.ID, "\t\r\n") || len(s.ID) > maxSession {
 		return refuse("id is no attribute value")
 	}
 	if err := c.link.Send(ctx, envelope(s.ID, to, params)); err != nil {

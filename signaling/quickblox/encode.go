@@ -122,7 +122,7 @@ func check(s *signaling.Signal) string {
 		return "no such signal"
 	case strings.TrimSpace(s.Session) == "":
 		return "session id is missing"
-	case len(s.Session) > maxSession || !validText(s.Session):
+	case len(s.Session) > maxSession || !signaling.ValidText(s.Session):
 		return "session id is too long or not text"
 	case s.Initiator <= 0:
 		return "initiator is missing"
@@ -159,7 +159,7 @@ func checkDescription(sdp string) string {
 		return "sdp is missing"
 	case n > MaxSDP:
 		return fmt.Sprintf("sdp has %d bytes, at most %d are allowed", n, MaxSDP)
-	case !validText(sdp) || strings.Contains(strings.ReplaceAll(sdp, "\r\n", ""), "\r"):
+	case !signaling.ValidText(sdp) || strings.Contains(strings.ReplaceAll(sdp, "\r\n", ""), "\r"):
 		return "sdp is not text with lines ended by CR LF or LF"
 	}
 	return ""
@@ -208,16 +208,8 @@ func checkReconnect(s *signaling.Signal) string {
 }
 
 func checkInfo(info map[string]string) string {
-	if most := maxInfo - 1; len(info) > most { // bandwidth may join them
-		return fmt.Sprintf("userInfo has %d entries, at most %d are allowed", len(info), most)
-	}
-	for k, v := range info {
-		if reason := checkName(k); reason != "" {
-			return "userInfo key " + reason
-		}
-		if !validValue(v) {
-			return fmt.Sprintf("userInfo value of %q is too long or not text", k)
-		}
+	if err := signaling.CheckInfo(info); err != nil {
+		return "userInfo: " + err.Error()
 	}
 	return ""
 }
@@ -247,8 +239,8 @@ func checkExtra(s *signaling.Signal) string {
 
 func checkField(f signaling.Field, depth int, n *int) string {
 	*n++
-	if reason := checkName(f.Name); reason != "" {
-		return "extra field " + reason
+	if err := signaling.CheckName(f.Name); err != nil {
+		return "extra field " + err.Error()
 	}
 	switch {
 	case depth >= maxDepth:
@@ -268,17 +260,7 @@ func checkField(f signaling.Field, depth int, n *int) string {
 	return ""
 }
 
-func checkName(name string) string {
-	switch {
-	case !validName(name):
-		return fmt.Sprintf("%q is not an XML name of ASCII letters, digits, '_', '-' and '.'", name)
-	case deafening(name):
-		return fmt.Sprintf("%q would make the SDKs drop the whole signal", name)
-	}
-	return ""
-}
-
-func validValue(s string) bool { return len(s) <= maxText && validText(s) }
+func validValue(s string) bool { return len(s) <= maxText && signaling.ValidText(s) }
 
 // isWord reports whether the protocol itself has an element of this name in extraParams.
 func isWord(name string) bool {
