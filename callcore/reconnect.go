@@ -227,7 +227,7 @@ func (l *loop) probe(ctx context.Context) {
 		ctx, done := context.WithTimeout(ctx, probeTime)
 		defer done()
 		if err := l.cfg.Channel.Probe(ctx); err != nil {
-			l.log.Info("link does not answer", keyError, err)
+			l.log.Info("the chat link does not answer", keyError, err)
 		}
 	})
 }
