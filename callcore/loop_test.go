@@ -125,3 +125,28 @@ func TestReserveInRealTime(t *testing.T) {
 	cancel()
 	l.workers.Wait()
 }
+
+// TestOldSpare: a spare connection whose server-reflexive addresses a NAT may have forgotten
+// is not taken, should its replacement be late. Host candidates do not age.
+func TestOldSpare(t *testing.T) {
+	for _, c := range []struct {
+		servers []ICEServer
+		age     time.Duration
+		want    bool
+	}{
+		{[]ICEServer{{URLs: []string{"stun:192.0.2.1"}}}, reflexiveAge - time.Second, true},
+		{[]ICEServer{{URLs: []string{"stun:192.0.2.1"}}}, reflexiveAge + time.Second, false},
+		{nil, time.Hour, true},
+	} {
+		client, err := New(Config{Channel: alone{}, Media: three{}, Prepared: 1, ICE: ICE{Servers: c.servers}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := client.loop
+		l.reserve.spares = []*spare{{conn: newConn(client, nil, l.reports, func() {}), made: time.Now().Add(-c.age), sdp: "v=0"}}
+		s := &Session{client: client, callType: signaling.Video}
+		if got := l.takeSpare(s.add(2, "S", 1, nil, idle)); got != c.want {
+			t.Errorf("%d servers, %v old: taken %t, want %t", len(c.servers), c.age, got, c.want)
+		}
+	}
+}
