@@ -67,6 +67,7 @@ func TestDrop(t *testing.T) {
 		narrow := w.NarrowNet(2_000_000, queue)
 		door := w.Phone(callcoretest.Spec{User: 5})
 		phone := w.Phone(callcoretest.Spec{User: 6, Net: narrow.Net})
+		door.Media.Most(2_500_000)
 		out, in := connect(t, door, phone, signaling.Video)
 		wide := observe(out, in, 20*time.Second)
 		narrow.Carry(300_000, queue)
@@ -104,6 +105,7 @@ func TestLossIsNotCongestion(t *testing.T) {
 		bubble(t, func(t *testing.T, w *callcoretest.World, _ *callcoretest.Phone) {
 			door := w.Phone(callcoretest.Spec{User: 5})
 			phone := w.Phone(callcoretest.Spec{User: 6})
+			door.Media.Most(2_500_000)
 			out, in := connect(t, door, phone, signaling.Video)
 			const rtx = 103 // the payload type that is registered for H.264
 			var resent atomic.Int64

@@ -102,7 +102,7 @@ func (t *track) setEstimate(bits int) {
 	t.estimate = bits
 	target := tighter(t.limit, bits)
 	feed, was := t.feed, t.demanded
-	if feed == nil || was > 0 && 100*target > 97*was && 100*target < 105*was {
+	if feed == nil || was > 0 && target > was-was/33 && target < was+was/20 {
 		t.mu.Unlock()
 		return
 	}

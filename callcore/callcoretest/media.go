@@ -14,8 +14,9 @@ import (
 // framePeriod is that of 30 pictures a second.
 const framePeriod = time.Second / 30
 
-// maxBitRate is the most that pictures have, in bits a second.
-const maxBitRate = 2_500_000
+// usualBitRate is the most that pictures have unless a test wants more, in bits a second:
+// packets cost a test its time.
+const usualBitRate = 360_000
 
 // keyInterval is how many pictures there are from one key frame to the next.
 const keyInterval = 300
@@ -26,6 +27,7 @@ var errFeedClosed = errors.New("the feed was closed")
 // demanded has them, and counts what it is given to play. It implements callcore.Media.
 type Media struct {
 	codecs []capture.Codec
+	most   int // bits a second of pictures
 	pool   capture.PacketPool
 
 	mu      sync.Mutex
@@ -40,7 +42,14 @@ type Media struct {
 
 // NewMedia returns media with these codecs, best first.
 func NewMedia(codecs ...capture.Codec) *Media {
-	return &Media{codecs: codecs, fail: map[capture.Codec]error{}, played: map[signaling.UserID]int{}}
+	return &Media{codecs: codecs, most: usualBitRate, fail: map[capture.Codec]error{}, played: map[signaling.UserID]int{}}
+}
+
+// Most lets pictures have so many bits a second, if they are demanded, from now on.
+func (m *Media) Most(bits int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.most = bits
 }
 
 // Codecs is part of callcore.Media.
@@ -65,7 +74,7 @@ func (m *Media) Open(c capture.Codec) (capture.Feed, error) {
 	}
 	m.feeds++
 	m.opened = append(m.opened, c)
-	return &feed{media: m, codec: c, due: time.Now(), closed: make(chan struct{})}, nil
+	return &feed{media: m, codec: c, most: m.most, due: time.Now(), closed: make(chan struct{})}, nil
 }
 
 // Play is part of callcore.Media.
@@ -124,6 +133,7 @@ type feed struct {
 	mu   sync.Mutex
 	key  bool
 	rate int // bits a second that were demanded; zero: none
+	most int // constant
 }
 
 // Next is part of capture.Feed.
@@ -168,7 +178,7 @@ func (f *feed) Demand(d capture.Demand) {
 		f.media.rates = append(f.media.rates, d.BitRate)
 		f.media.mu.Unlock()
 		f.mu.Lock()
-		f.rate = min(d.BitRate, maxBitRate)
+		f.rate = min(d.BitRate, f.most)
 		f.mu.Unlock()
 	}
 	if !d.KeyFrame {
