@@ -57,12 +57,17 @@ lab-shell: ## a shell in the lab's machine, with the page of a demo that runs th
 	@go build -o build/lab/shell ./lab/shell
 	@build/lab/shell
 
+bench: ## a table of what picture and sound cost, as ratios to the encoder alone
+	@scripts/setup.sh test
+	@go test -tags bench -count=1 -timeout 300s -v -run '^TestTable$$' ./lab/bench
+
 lint: ## gofmt, vet with and without cgo, go.mod tidy
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	@go vet ./...
 	@go vet -tags e2e ./lab/...
 	@go vet -tags soak ./callcore
 	@go vet -tags e2e,lab ./lab/...
+	@go vet -tags bench ./lab/bench
 	@CGO_ENABLED=0 go build ./...
 	@CGO_ENABLED=0 go vet ./...
 	@go mod tidy -diff
@@ -94,4 +99,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help demo test e2e soak lab lab-short lab-shell lint build build-amd64 build-arm64 image-check fuzz clean
+.PHONY: help demo test e2e soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 image-check fuzz clean

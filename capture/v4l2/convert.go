@@ -86,7 +86,10 @@ func squeeze(x uint64) uint32 {
 	return uint32(x | x>>16)
 }
 
-// fromYUYV takes two rows at a time, and eight bytes of each: the chroma of a pixel is the
+// pair packs the even bytes of two words into one.
+func pair(x, y uint64) uint64 { return uint64(squeeze(x)) | uint64(squeeze(y))<<32 }
+
+// fromYUYV takes two rows at a time, and sixteen bytes of each: the chroma of a pixel is the
 // mean of both.
 func (l layout) fromYUYV(src []byte, f *capture.Frame) {
 	n := l.width / 2
@@ -97,17 +100,18 @@ func (l layout) fromYUYV(src []byte, f *capture.Frame) {
 		y1 := f.Planes[0][(y+1)*f.Stride[0]:][:2*n]
 		u := f.Planes[1][y/2*f.Stride[1]:][:n]
 		v := f.Planes[2][y/2*f.Stride[2]:][:n]
-		i := 0
-		for ; i+2 <= n; i += 2 {
-			a, b := binary.LittleEndian.Uint64(upper[4*i:]), binary.LittleEndian.Uint64(lower[4*i:])
-			binary.LittleEndian.PutUint32(y0[2*i:], squeeze(a))
-			binary.LittleEndian.PutUint32(y1[2*i:], squeeze(b))
-			c := (a>>8&evenBytes + b>>8&evenBytes + ones) >> 1 & evenBytes // u v u v
-			c |= c >> 24                                                   // in the lowest bytes: u u v v
-			binary.LittleEndian.PutUint16(u[i:], uint16(c))
-			binary.LittleEndian.PutUint16(v[i:], uint16(c>>16))
+		for len(upper) >= 16 && len(lower) >= 16 && len(y0) >= 8 && len(y1) >= 8 && len(u) >= 4 && len(v) >= 4 {
+			a0, a1 := binary.LittleEndian.Uint64(upper), binary.LittleEndian.Uint64(upper[8:])
+			b0, b1 := binary.LittleEndian.Uint64(lower), binary.LittleEndian.Uint64(lower[8:])
+			binary.LittleEndian.PutUint64(y0, pair(a0, a1))
+			binary.LittleEndian.PutUint64(y1, pair(b0, b1))
+			// u v u v u v u v
+			c := pair((a0>>8&evenBytes+b0>>8&evenBytes+ones)>>1, (a1>>8&evenBytes+b1>>8&evenBytes+ones)>>1)
+			binary.LittleEndian.PutUint32(u, squeeze(c))
+			binary.LittleEndian.PutUint32(v, squeeze(c>>8))
+			upper, lower, y0, y1, u, v = upper[16:], lower[16:], y0[8:], y1[8:], u[4:], v[4:]
 		}
-		if i < n {
+		for i := range u {
 			y0[2*i], y0[2*i+1], y1[2*i], y1[2*i+1] = upper[4*i], upper[4*i+2], lower[4*i], lower[4*i+2]
 			u[i] = byte((uint16(upper[4*i+1]) + uint16(lower[4*i+1]) + 1) / 2)
 			v[i] = byte((uint16(upper[4*i+3]) + uint16(lower[4*i+3]) + 1) / 2)
