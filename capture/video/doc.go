@@ -8,9 +8,11 @@
 // are passed over; a watcher that is late loses what it did not fetch and goes on at a key
 // frame, which is made when it reads again. All get what the slowest network carries, in
 // bit rate, then in frames, then in size; who is hopeless gets nothing until it is better. A
-// lost camera is reported and opened again; the feeds stay open
-// meanwhile. Pictures that the camera has coded itself pass through. It does not choose codecs, packetize, or estimate bandwidth.
+// lost or silent camera is reported and opened again; the feeds stay open meanwhile, and show
+// a sign in place of the last picture. Brightness is measured on the way. Pictures that the
+// camera has coded itself pass through. It does not choose codecs, packetize, or estimate
+// bandwidth.
 //
-// All goroutines live inside Source.Run: one that decides, one in the camera, and one in
-// each encoder.
+// All goroutines live inside Source.Run: one that decides, one in the camera, one
+// that watches it, and one in each encoder.
 package video

@@ -38,6 +38,7 @@ func (c *camera) Run(ctx context.Context, out func(*capture.Frame)) error {
 			c.live.Add(1)
 			f := capture.NewFrame(func(*capture.Frame) { c.live.Add(-1) })
 			f.Format, f.Time = c.format, now
+			f.Planes[0], f.Stride[0] = make([]byte, c.format.Width*c.format.Height), c.format.Width
 			out(f)
 			f.Release()
 		}

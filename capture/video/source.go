@@ -31,6 +31,9 @@ type Config struct {
 	// Report is told what is wrong with the camera or an encoder, and nil when pictures
 	// come again. It does not block. It may be nil.
 	Report func(error)
+	// Dark is told when it has become dark before the camera (true) and light again, as
+	// Brightness has it. It does not block. It may be nil.
+	Dark func(bool)
 }
 
 // Source is a camera that many calls watch. Its methods may be called from any goroutine.
@@ -49,7 +52,12 @@ type Source struct {
 	// use is what lanes holds, for the camera's goroutine to walk along without the lock.
 	use atomic.Pointer[[]*lane]
 
-	trouble trouble
+	trouble  trouble
+	presence presence
+	light    light
+
+	wanted  []chan *capture.Frame // snapshots; mu guards it
+	wanting atomic.Bool           // there are some
 }
 
 // Stats counts since the start.
@@ -178,7 +186,7 @@ func (s *Source) Run(ctx context.Context) error {
 	s.mu.Unlock()
 
 	workers := make(map[*lane]*task)
-	var camera *task
+	var camera, sign *task
 	for ctx.Err() == nil {
 		use := *s.use.Load()
 		for _, l := range use {
@@ -189,8 +197,10 @@ func (s *Source) Run(ctx context.Context) error {
 		switch {
 		case len(use) > 0 && camera == nil:
 			s.on.Store(true)
-			camera = start(ctx, s.runCamera)
+			s.presence.begin()
+			camera, sign = start(ctx, s.runCamera), start(ctx, s.standIn)
 		case len(use) == 0 && camera != nil:
+			sign.stop()
 			camera.stop()
 			camera = nil
 			s.on.Store(false)
@@ -214,6 +224,7 @@ func (s *Source) Run(ctx context.Context) error {
 	s.change()
 	s.mu.Unlock()
 	if camera != nil {
+		sign.stop()
 		camera.stop()
 	}
 	for _, w := range workers {
@@ -244,6 +255,7 @@ func (s *Source) runCamera(ctx context.Context) error {
 		if err == nil {
 			err = errors.New("it ended")
 		}
+		s.presence.lose()
 		s.trouble.set(theCamera, err)
 		select {
 		case <-ctx.Done():
@@ -256,7 +268,12 @@ func (s *Source) runCamera(ctx context.Context) error {
 // deliver hands a frame to the codecs in use.
 func (s *Source) deliver(f *capture.Frame) {
 	s.frames.Add(1)
+	s.presence.see(f.Format)
 	s.trouble.set(theCamera, nil)
+	if changed, dark := s.light.see(f, time.Now()); changed && s.cfg.Dark != nil {
+		s.cfg.Dark(dark)
+	}
+	s.giveSnapshots(f)
 	for _, l := range *s.use.Load() {
 		l.offer(f)
 	}

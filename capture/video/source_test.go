@@ -417,8 +417,7 @@ func TestAllocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := watcher.(*feed).lane
-	f := capture.NewFrame(nil)
-	f.Format = vga
+	f := capture.NewFramePool(vga.Width, vga.Height, vga.FPS).Get()
 	ctx := t.Context()
 	if got := testing.AllocsPerRun(100, func() {
 		b.deliver(f)

@@ -1,0 +1,132 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"intercom/capture"
+)
+
+const (
+	// lightGap is between measurements of brightness.
+	lightGap = 500 * time.Millisecond
+	// lightStep is how far apart the pixels are that are measured, in both directions.
+	lightStep = 16
+	// duskLuma and dawnLuma are far apart, as lamps that are switched on at dusk must not
+	// count as dawn at once; nor may headlights: it must stay so for lightHold.
+	duskLuma  = 45
+	dawnLuma  = 80
+	lightHold = 5 * time.Second
+)
+
+// light follows the brightness of the camera's pictures.
+type light struct {
+	mu       sync.Mutex
+	at       time.Time // of the last measurement
+	luma     int
+	known    bool
+	dark     bool
+	crossing time.Time // since when it has been otherwise; zero: it is not
+}
+
+// see measures a picture now and then. changed tells that dark is another one.
+func (l *light) see(f *capture.Frame, now time.Time) (changed, dark bool) {
+	if f.Pixel == capture.AVC {
+		return false, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.at) < lightGap {
+		return false, l.dark
+	}
+	l.at, l.luma, l.known = now, meanLuma(f), true
+	if other := !l.dark && l.luma < duskLuma || l.dark && l.luma > dawnLuma; !other {
+		l.crossing = time.Time{}
+		return false, l.dark
+	}
+	if l.crossing.IsZero() {
+		l.crossing = now
+	}
+	if now.Sub(l.crossing) < lightHold {
+		return false, l.dark
+	}
+	l.dark, l.crossing = !l.dark, time.Time{}
+	return true, l.dark
+}
+
+// meanLuma is the mean of some pixels, 16 for black to 235 for white.
+func meanLuma(f *capture.Frame) int {
+	sum, n := 0, 0
+	for y := lightStep / 2; y < f.Height; y += lightStep {
+		row := f.Planes[0][y*f.Stride[0]:]
+		for x := lightStep / 2; x < f.Width; x += lightStep {
+			sum += int(row[x])
+			n++
+		}
+	}
+	return sum / max(n, 1)
+}
+
+// Brightness is the mean luma of the camera's last pictures, about 16 for black and 235 for
+// white, and whether it counts as dark. ok is false before the first picture, and always if
+// the camera codes by itself.
+func (s *Source) Brightness() (luma int, dark, ok bool) {
+	s.light.mu.Lock()
+	defer s.light.mu.Unlock()
+	return s.light.luma, s.light.dark, s.light.known
+}
+
+// ErrCoded is in the error of Snapshot if the camera codes by itself.
+var ErrCoded = errors.New("the camera delivers coded pictures")
+
+// Snapshot returns the camera's next picture, which the caller releases. It needs a camera
+// that is on: outside calls the error is capture.ErrNotRunning.
+func (s *Source) Snapshot(ctx context.Context) (*capture.Frame, error) {
+	if !s.On() {
+		return nil, fmt.Errorf("snapshot: the camera is off: %w", capture.ErrNotRunning)
+	}
+	want := make(chan *capture.Frame, 1)
+	s.mu.Lock()
+	s.wanted = append(s.wanted, want)
+	s.wanting.Store(true)
+	s.mu.Unlock()
+	select {
+	case f := <-want:
+		if f.Pixel != capture.I420 {
+			f.Release()
+			return nil, fmt.Errorf("snapshot: %w", ErrCoded)
+		}
+		return f, nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, w := range s.wanted {
+		if w == want {
+			s.wanted = append(s.wanted[:i], s.wanted[i+1:]...)
+			return nil, fmt.Errorf("snapshot: no picture came: %w", ctx.Err())
+		}
+	}
+	// It came at the last moment.
+	f := <-want
+	f.Release()
+	return nil, fmt.Errorf("snapshot: %w", ctx.Err())
+}
+
+// giveSnapshots hands a picture to those who want one.
+func (s *Source) giveSnapshots(f *capture.Frame) {
+	if !s.wanting.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.wanted {
+		f.Retain()
+		w <- f
+	}
+	s.wanted = nil
+	s.wanting.Store(false)
+}
