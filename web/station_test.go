@@ -65,6 +65,8 @@ func (s *fakeStation) HangUp(context.Context) error {
 	return s.fail
 }
 
+func (s *fakeStation) Snapshot(context.Context) ([]byte, error) { return nil, s.fail }
+
 func (s *fakeStation) Status() control.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,7 +41,11 @@ type Config struct {
 	// DecodeJPEG decodes a picture into an I420 frame of the size that was granted; nil:
 	// MJPEG is not used.
 	DecodeJPEG func(jpeg []byte, into *capture.Frame) error
-	Logger     *slog.Logger // nil discards
+	// Controls are set when the camera is opened, by the names that v4l2-ctl gives them
+	// (power_line_frequency); a camera that lacks one is not used, and the error says what
+	// it has.
+	Controls map[string]int
+	Logger   *slog.Logger // nil discards
 }
 
 // Camera is a capture.Camera.
@@ -139,6 +143,9 @@ func (c *Camera) open(cam *webcam.Webcam, d Device) (*reader, error) {
 	}
 	if err := cam.SetFramerate(float32(c.cfg.FPS)); err != nil {
 		c.log.Debug("camera keeps its own frame rate", "camera", d.Path, "cause", err)
+	}
+	if err := c.setControls(cam); err != nil {
+		return nil, err
 	}
 	return c.reader(d, best, why)
 }

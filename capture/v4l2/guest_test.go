@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,5 +198,48 @@ func TestListLeavesOthersOut(t *testing.T) {
 		if d.Driver == "vicodec" || d.Driver == "vim2m" {
 			t.Errorf("%s (%s) is listed as a camera", d.Path, d.Card)
 		}
+	}
+}
+
+// TestControlsSet sets a control of the real driver, and asks for one that it lacks.
+func TestControlsSet(t *testing.T) {
+	d := vivid(t)
+	run := func(controls map[string]int) error {
+		c, err := New(Config{Device: d.Bus, Width: 320, Height: 180, FPS: 15, Controls: controls})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		return c.Run(ctx, func(*capture.Frame) { stop() })
+	}
+	value := func() int32 {
+		cam, err := webcam.Open(d.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cam.Close()
+		for id, control := range cam.GetControls() {
+			if control.Name == "Brightness" {
+				v, err := cam.GetControl(id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+		}
+		t.Fatal("vivid has no brightness")
+		return 0
+	}
+	for _, want := range []int{90, 128} {
+		if err := run(map[string]int{"brightness": want}); !errors.Is(err, context.Canceled) {
+			t.Errorf("brightness %d: %v", want, err)
+		}
+		if got := value(); int(got) != want {
+			t.Errorf("brightness is %d, want %d", got, want)
+		}
+	}
+	if err := run(map[string]int{"shininess": 1}); err == nil || !strings.Contains(err.Error(), "brightness (0 to 255)") {
+		t.Errorf("a control that it lacks: %v, want what it has", err)
 	}
 }

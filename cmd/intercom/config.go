@@ -55,6 +55,8 @@ type config struct {
 		Pixels  string          `toml:"pixels"`
 		Encoder string          `toml:"encoder"`
 		Codecs  []capture.Codec `toml:"codecs"`
+
+		Controls map[string]int `toml:"controls"`
 	} `toml:"camera"`
 	Sound struct {
 		Microphone  string  `toml:"microphone"`

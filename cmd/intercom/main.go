@@ -65,6 +65,7 @@ func commands() []command {
 		{"press", "NAME", "press a button of the running station", runPress},
 		{"hangup", "", "end the call of the running station", runHangUp},
 		{"status", "[--format text|json]", "show the running station's state", runStatus},
+		{"snapshot", "FILE", "write a JPEG of the running station's camera during a call", runSnapshot},
 		{"events", "[--format text|json]", "follow what happens at the running station", runEvents},
 		{"devices", "[--config FILE] [--format text|json]", "list cameras, sound cards, GPIO lines and encoders of this machine", runDevices},
 		{"guard", "[--config FILE] [--socket PATH]", "keep the lock's line safe whatever becomes of the station, which starts one itself", runGuard},

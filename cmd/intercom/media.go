@@ -73,7 +73,7 @@ func (d *devices) openCamera(c *config) error {
 		if err != nil {
 			return err
 		}
-		cam, err := v4l2.New(v4l2.Config{Device: name, Width: m.Width, Height: m.Height, FPS: m.FPS, Pixel: pixel, DecodeJPEG: decode, Logger: d.log})
+		cam, err := v4l2.New(v4l2.Config{Device: name, Width: m.Width, Height: m.Height, FPS: m.FPS, Pixel: pixel, DecodeJPEG: decode, Controls: m.Controls, Logger: d.log})
 		if err != nil {
 			return c.wrong("camera.source", "%v", err)
 		}

@@ -82,6 +82,15 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return *r.Status, nil
 }
 
+// Snapshot returns the camera's next picture as a JPEG.
+func (c *Client) Snapshot(ctx context.Context) ([]byte, error) {
+	r, err := c.ask(ctx, request{Cmd: cmdSnap})
+	if err == nil && len(r.JPEG) == 0 {
+		err = errors.New("snapshot: the reply has none")
+	}
+	return r.JPEG, err
+}
+
 // Events calls f with each event from now on, in order, until ctx ends or f returns an
 // error, which it returns; io.EOF if the station ended. The client can then only be closed.
 func (c *Client) Events(ctx context.Context, f func(Event) error) error {

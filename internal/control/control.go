@@ -48,18 +48,20 @@ const (
 
 // Status is the state of a station at one moment.
 type Status struct {
-	Time      time.Time   `json:"time"`
-	Version   string      `json:"version"`
-	State     string      `json:"state"` // idle, calling, incoming, talking
-	Light     string      `json:"light"` // what the status light shows: idle, calling, talking, opened, fault
-	Link      Link        `json:"link"`
-	Buttons   []Button    `json:"buttons"`
-	Locks     []Lock      `json:"locks"`
-	Residents []Resident  `json:"residents"`
-	Call      *Call       `json:"call,omitempty"`
-	Camera    bool        `json:"camera"`  // on
-	Speaker   Level       `json:"speaker"` // what the loudspeaker plays
-	Health    []Condition `json:"health"`  // what is wrong; empty: all is well
+	Time      time.Time  `json:"time"`
+	Version   string     `json:"version"`
+	State     string     `json:"state"` // idle, calling, incoming, talking
+	Light     string     `json:"light"` // what the status light shows: idle, calling, talking, opened, fault
+	Link      Link       `json:"link"`
+	Buttons   []Button   `json:"buttons"`
+	Locks     []Lock     `json:"locks"`
+	Residents []Resident `json:"residents"`
+	Call      *Call      `json:"call,omitempty"`
+	Camera    bool       `json:"camera"` // on
+	// Brightness of the camera's last pictures; nil: not known.
+	Brightness *Brightness `json:"brightness,omitempty"`
+	Speaker    Level       `json:"speaker"` // what the loudspeaker plays
+	Health     []Condition `json:"health"`  // what is wrong; empty: all is well
 }
 
 // Link is the connection to the chat server.
@@ -157,6 +159,12 @@ type Condition struct {
 	Since time.Time `json:"since"`
 }
 
+// Brightness is how light it is before the camera.
+type Brightness struct {
+	Luma int  `json:"luma"` // mean, about 16 for black to 235 for white
+	Dark bool `json:"dark"` // with hysteresis
+}
+
 // Station is what the socket and the page drive.
 type Station interface {
 	// Press presses and releases a button. An unknown name is an error that lists the
@@ -164,6 +172,9 @@ type Station interface {
 	Press(ctx context.Context, name string) error
 	// HangUp ends the call, if there is one, like the hang-up button.
 	HangUp(ctx context.Context) error
+	// Snapshot returns the camera's next picture as a JPEG of at most 600 KiB. The camera
+	// is on during calls only.
+	Snapshot(ctx context.Context) ([]byte, error)
 	Status() Status
 	// Watch calls f with the last events, at most as many as last says, and then with
 	// each one from now on, in order, until ctx ends or f returns an error, which it

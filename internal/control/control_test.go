@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -23,7 +24,9 @@ type panel struct {
 	mu     sync.Mutex
 	asked  []string
 	status Status
-	stuck  bool // Press does not return before its context ends
+
+	picture []byte // of the camera; nil: it is off
+	stuck   bool   // Press does not return before its context ends
 }
 
 func (p *panel) note(s string) {
@@ -53,6 +56,12 @@ func (p *panel) watching() int {
 
 func (p *panel) HangUp(context.Context) error { p.note("hangup"); return nil }
 func (p *panel) Status() Status               { return p.status }
+func (p *panel) Snapshot(context.Context) ([]byte, error) {
+	if p.picture == nil {
+		return nil, errors.New("the camera is off")
+	}
+	return p.picture, nil
+}
 func (p *panel) Watch(ctx context.Context, last int, f func(Event) error) error {
 	return p.Hub.Watch(ctx, last, f)
 }
@@ -101,6 +110,13 @@ func TestRequests(t *testing.T) {
 	err := c.Press(t.Context(), "bell")
 	if re := (*RefusedError)(nil); !errors.As(err, &re) || !strings.Contains(re.Text, "there is call") {
 		t.Errorf("Press of an unknown button: %v, want what the station said", err)
+	}
+	if _, err := c.Snapshot(t.Context()); err == nil || !strings.Contains(err.Error(), "camera is off") {
+		t.Errorf("Snapshot of a camera that is off: %v", err)
+	}
+	p.picture = bytes.Repeat([]byte{0xff, 0xd8, 0}, 200<<10) // as large as they may be
+	if got, err := c.Snapshot(t.Context()); err != nil || !bytes.Equal(got, p.picture) {
+		t.Errorf("Snapshot: %d bytes, %v, want %d", len(got), err, len(p.picture))
 	}
 	if err := c.HangUp(t.Context()); err != nil {
 		t.Errorf("HangUp after a refusal: %v", err)
@@ -441,7 +457,7 @@ func FuzzParseRequest(f *testing.F) {
 			if r.Name == "" {
 				t.Errorf("%q: press without a name", line)
 			}
-		case cmdHangUp, cmdStatus, cmdEvents:
+		case cmdHangUp, cmdStatus, cmdEvents, cmdSnap:
 			if r.Name != "" {
 				t.Errorf("%q: a name came through", line)
 			}

@@ -144,6 +144,9 @@ func (s *server) carryOut(ctx context.Context, req request) (reply, error) {
 		if err := s.station.HangUp(ctx); err != nil {
 			return reply{}, err
 		}
+	case cmdSnap:
+		picture, err := s.station.Snapshot(ctx)
+		return reply{OK: err == nil, JPEG: picture}, err
 	case cmdStatus:
 		st := s.station.Status()
 		return reply{OK: true, Status: &st}, nil

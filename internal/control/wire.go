@@ -33,6 +33,7 @@ const (
 	cmdHangUp = "hangup"
 	cmdStatus = "status"
 	cmdEvents = "events"
+	cmdSnap   = "snapshot"
 )
 
 // reply is one line back: OK or Error. After the OK to "events" come events.
@@ -40,6 +41,7 @@ type reply struct {
 	OK     bool    `json:"ok,omitempty"`
 	Error  string  `json:"error,omitempty"`
 	Status *Status `json:"status,omitempty"`
+	JPEG   []byte  `json:"jpeg,omitempty"`
 }
 
 // parseRequest reads one line strictly: a field it does not know is an error, as it would
@@ -63,13 +65,13 @@ func parseRequest(line []byte) (request, error) {
 			return request{}, errors.New(`press: the button's "name" is missing`)
 		}
 		return r, nil
-	case cmdHangUp, cmdStatus, cmdEvents:
+	case cmdHangUp, cmdStatus, cmdEvents, cmdSnap:
 		if r.Name != "" {
 			return request{}, fmt.Errorf(`%s: takes no "name"`, r.Cmd)
 		}
 		return r, nil
 	}
-	return request{}, fmt.Errorf("unknown command %.40q; known are press, hangup, status, events", r.Cmd)
+	return request{}, fmt.Errorf("unknown command %.40q; known are press, hangup, status, snapshot, events", r.Cmd)
 }
 
 // writeLine writes v as one line, within the write timeout.

@@ -172,6 +172,7 @@ func (s *Station) makeParts() error {
 	s.video, err = video.New(video.Config{
 		Camera: s.cfg.Camera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
 		Logger: s.log, Report: s.report("camera"),
+		Dark: func(dark bool) { s.log.Info("it changed before the camera", "dark", dark) },
 	})
 	if err != nil {
 		return err

@@ -95,6 +95,9 @@ func (s *Station) Status() control.Status {
 		st.Residents = append(st.Residents, control.Resident{ID: int64(r.ID), Name: r.Name})
 	}
 	st.Camera = s.video.On()
+	if luma, dark, ok := s.video.Brightness(); ok {
+		st.Brightness = &control.Brightness{Luma: luma, Dark: dark}
+	}
 	st.Speaker.DBFS = silence
 	if s.cfg.Speaker != nil && s.sound.On() {
 		st.Speaker.On, st.Speaker.DBFS, st.Speaker.Frequency = s.cfg.Speaker()
