@@ -20,6 +20,7 @@ func paced(t *testing.T, f capture.Feed, during time.Duration) (at []time.Time) 
 	for {
 		p, err := f.Next(ctx)
 		if err != nil {
+			synctest.Wait()
 			return at
 		}
 		p.Release()
