@@ -29,6 +29,18 @@ func broken(t *testing.T, err, rule error, op string) {
 	}
 }
 
+// TestNoSuchTrack asks for a third track.
+func TestNoSuchTrack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+		s, err := door.NewSession(callcore.Invite{Users: []signaling.UserID{2}, CallType: signaling.Video})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Mute(callcore.VideoTrack+1, true)
+		broken(t, s.Replace(callcore.VideoTrack+1, nil), callcore.ErrBadTrack, "replace")
+	})
+}
+
 func TestInvitations(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
 		many := make([]signaling.UserID, 9)

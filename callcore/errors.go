@@ -23,6 +23,7 @@ var (
 	ErrNotIncoming      = errors.New("the session is not an incoming one")
 	ErrNotInSession     = errors.New("the user is not in the session")
 	ErrBadInfo          = errors.New("the application data cannot be sent")
+	ErrBadTrack         = errors.New("the track is neither AudioTrack nor VideoTrack")
 	ErrClosed           = errors.New("the session is closed")
 	ErrStopped          = errors.New("the client was stopped")
 )

@@ -24,7 +24,10 @@ type Source interface {
 // switchCamera, setVideoCapturer and changeCaptureFormat.
 func (s *Session) Replace(t Track, from Source) error {
 	err := ErrClosed
-	if s.State() != StateClosed {
+	switch {
+	case t != AudioTrack && t != VideoTrack:
+		err = ErrBadTrack
+	case s.State() != StateClosed:
 		err = s.sources.replace(t, from)
 	}
 	if err != nil {
@@ -35,8 +38,12 @@ func (s *Session) Replace(t Track, from Source) error {
 
 // Mute stops or resumes a track of ours, for all peers; nothing is signaled. The peer of a
 // muted AudioTrack gets silence. That of a muted VideoTrack sees black, not the last
-// picture, and the camera is let go of: it is off if nobody else watches.
+// picture, and the camera is let go of: it is off if nobody else watches. There are two
+// tracks; of another one nothing happens.
 func (s *Session) Mute(t Track, muted bool) {
+	if t != AudioTrack && t != VideoTrack {
+		return
+	}
 	s.muted[t].Store(muted)
 	if t == VideoTrack {
 		s.sources.blacken(muted)
