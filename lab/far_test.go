@@ -81,7 +81,7 @@ func carry(to io.WriteCloser, from io.ReadCloser, delay time.Duration) {
 		}
 	}()
 	for p := range pieces {
-		time.Sleep(time.Until(p.due))
+		time.Sleep(time.Until(p.due)) // this is the distance
 		if _, err := to.Write(p.data); err != nil {
 			break
 		}

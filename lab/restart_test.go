@@ -61,7 +61,7 @@ func restart(t *testing.T, s restarted, d *door, p *phone) {
 		}
 	})
 	comeBack := func() {
-		time.Sleep(away)
+		time.Sleep(away) // what the outage does to both ends is what the test is about
 		must(t, s.start())
 		up = true
 		back := time.Now()

@@ -54,7 +54,7 @@ func fake(how string) {
 		fmt.Fprintf(os.Stderr, "ERROR: *** no cameras available ***\n")
 		os.Exit(255)
 	case "silent":
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // this is the child, which says nothing until it is killed
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 	}

@@ -66,7 +66,7 @@ func pipeline(pixel capture.Pixel, watchers int) func(testing.TB, *stock) cost {
 		for i := range watchers {
 			feed, err := src.Open(capture.H264)
 			for err != nil && ctx.Err() == nil { // it has not begun to run
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // Run tells nobody that it has begun
 				feed, err = src.Open(capture.H264)
 			}
 			must(t, err)

@@ -212,7 +212,7 @@ func testDial(t *testing.T, m *Machine) {
 		if len(got) > 0 {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // another machine: nothing to wait on
 	}
 	if string(got) != "there and back" {
 		t.Errorf("through a forwarded port: got %q", got)
