@@ -20,9 +20,8 @@ import (
 type Config struct {
 	Buttons   []Button
 	Residents []Resident
-	Lock      string        // name of the lock; empty: there is none
+	Locks     []Lock        // who names none in a request means the first; at most MostLocks
 	Longest   time.Duration // a call is ended after this; 0: never
-	Pause     time.Duration // at least this long between two openings
 	Retry     time.Duration // how long a press waits for a lost link to come back
 }
 
@@ -31,6 +30,15 @@ type Button struct {
 	Name      string
 	Residents []signaling.UserID // who is called; of a hang-up button nobody
 	HangUp    bool
+}
+
+// MostLocks is how many locks a door can have.
+const MostLocks = 8
+
+// Lock is one that can be opened. Whether its guard lets it is another matter: see hw/relay.
+type Lock struct {
+	Name  string
+	Pause time.Duration // at least this long between two openings
 }
 
 // Resident is somebody who lives here. Nobody else can open or call.
@@ -75,8 +83,25 @@ func (c *Config) check() error {
 			}
 		}
 	}
-	if c.Longest < 0 || c.Pause < 0 || c.Retry < 0 {
+	if c.Longest < 0 || c.Retry < 0 {
 		return fmt.Errorf("door: a duration is negative")
+	}
+	return c.checkLocks()
+}
+
+func (c *Config) checkLocks() error {
+	if len(c.Locks) > MostLocks {
+		return fmt.Errorf("door: there are %d locks, at most %d are allowed", len(c.Locks), MostLocks)
+	}
+	for i, l := range c.Locks {
+		switch {
+		case l.Name == "":
+			return fmt.Errorf("door: a lock has no name")
+		case l.Pause < 0:
+			return fmt.Errorf("door: lock %q: a duration is negative", l.Name)
+		case slices.ContainsFunc(c.Locks[:i], func(o Lock) bool { return o.Name == l.Name }):
+			return fmt.Errorf("door: two locks are called %q", l.Name)
+		}
 	}
 	return nil
 }
@@ -108,13 +133,12 @@ type State struct {
 	Since    time.Time        // of the phase
 	Shows    LightState       // what the light shows
 
-	calls     int       // rung so far: the key of the next
-	button    string    // pressed, while waiting or calling
-	link      bool      // the chat server is reached
-	fault     bool      // something else is wrong
-	lockOpen  bool      // as the guard of the lock says
-	opening   request   // sent to the guard, which has not answered yet
-	lastOpen  time.Time // when the lock was last asked to open
+	calls     int    // rung so far: the key of the next
+	button    string // pressed, while waiting or calling
+	link      bool   // the chat server is reached
+	fault     bool   // something else is wrong
+	blocked   bool   // all locks, because of tampering
+	locks     [MostLocks]lock
 	deadline  time.Time // of the phase
 	connected bool      // media came from User
 	ending    bool      // we hung up; Ended has not come yet
@@ -123,10 +147,19 @@ type State struct {
 	refusedSince time.Time // then
 }
 
+// lock is what is known of a lock.
+type lock struct {
+	open    bool      // as its guard says
+	opening request   // sent to the guard, which has not answered yet
+	last    time.Time // when it was last asked to open
+	alarm   bool      // the door was forced or held open, and is not shut yet
+}
+
 // request is an unlock request that was granted.
 type request struct {
-	call string
-	user signaling.UserID
+	call    string
+	user    signaling.UserID
+	carrier Carrier
 }
 
 // New returns a door with nobody in front of it and no link.
@@ -187,6 +220,10 @@ func (n *step) take(in Input) {
 		n.lockChanged(in)
 	case LockFailed:
 		n.lockFailed(in)
+	case Contact:
+		n.contact(in)
+	case Tamper:
+		n.tamper(in)
 	case Fault:
 		n.fault = in.Wrong
 	case Wake:
@@ -292,38 +329,12 @@ func (n *step) ended(in Ended) {
 	if in.Call != n.Call || n.Phase != Calling && n.Phase != Talking {
 		return
 	}
-	if n.Phase == Calling && in.NotAnswered {
+	if n.Phase == Calling && in.How == EndUnanswered {
 		n.note(Note{Type: NoteNotAnswered, Call: in.Call, Reason: in.Reason, Text: "nobody answered"})
 	} else {
 		n.note(Note{Type: NoteEnded, Call: in.Call, User: n.User, Reason: in.Reason, Text: "the call ended: " + in.Reason})
 	}
 	n.enter(Idle)
-}
-
-func (n *step) lockChanged(in LockChanged) {
-	if in.Lock != n.cfg.Lock || in.Open == n.lockOpen {
-		return
-	}
-	n.lockOpen = in.Open
-	if !in.Open {
-		n.note(Note{Type: NoteLocked, Name: in.Lock, Text: fmt.Sprintf("lock %q is closed again", in.Lock)})
-		return
-	}
-	by := n.opening
-	n.opening = request{}
-	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user))})
-	if by.call != "" {
-		n.do(Tell{Call: by.call, User: by.user, Info: map[string]string{"event": "opened", "lock": in.Lock}})
-	}
-}
-
-func (n *step) lockFailed(in LockFailed) {
-	if in.Lock != n.cfg.Lock {
-		return
-	}
-	by := n.opening
-	n.opening = request{}
-	n.refuse(by.call, by.user, in.Reason, fmt.Sprintf("lock %q did not open for %s: %s", in.Lock, n.name(by.user), in.Reason))
 }
 
 func (n *step) wake() {
@@ -387,13 +398,13 @@ func (s *State) names(users []signaling.UserID) string {
 // light is what the status light shows in this state.
 func (s *State) light() LightState {
 	switch {
-	case s.lockOpen:
+	case slices.ContainsFunc(s.locks[:], func(l lock) bool { return l.open }):
 		return LightOpened
 	case s.Phase == Talking:
 		return LightTalking
 	case s.Phase == Calling:
 		return LightCalling
-	case !s.link || s.fault:
+	case !s.link || s.fault || s.blocked:
 		return LightFault
 	}
 	return LightIdle

@@ -25,7 +25,8 @@ func setup() Config {
 			{Name: "hang-up", HangUp: true},
 		},
 		Residents: []Resident{{anna, "Anna", true, true}, {ben, "Ben", true, true}, {carla, "Carla", false, false}},
-		Lock:      "door", Longest: 5 * time.Minute, Pause: 2 * time.Second, Retry: 20 * time.Second,
+		Locks:     []Lock{{"door", 2 * time.Second}},
+		Longest:   5 * time.Minute, Retry: 20 * time.Second,
 	}
 }
 
@@ -81,12 +82,12 @@ func show(effects []Effect) string {
 
 var (
 	up       = LinkChanged{Up: true}
-	press    = Pressed{"call"}
+	press    = Pressed{Button: "call"}
 	answered = Answered{"1", anna}
 	media    = MediaStarted{"1", anna}
 	unlock   = Asked{Call: "1", User: anna, Command: CommandUnlock, Live: true}
-	opened   = LockChanged{"door", true}
-	closed   = LockChanged{"door", false}
+	opened   = LockChanged{Lock: "door", Open: true}
+	closed   = LockChanged{Lock: "door", Open: false}
 )
 
 func TestNext(t *testing.T) {
@@ -100,22 +101,22 @@ func TestNext(t *testing.T) {
 		{"link", nil, up, "light idle"},
 		{"press", []Input{up}, press, "pressed; ringing; Ring{1 [2001 2002 2003]}; light calling"},
 		{"second press", []Input{up, press}, press, "pressed"},
-		{"unknown button", []Input{up}, Pressed{"bell"}, ""},
-		{"hang-up button, idle", []Input{up}, Pressed{"hang-up"}, "pressed"},
-		{"hang-up button, calling", []Input{up, press}, Pressed{"hang-up"}, "pressed; HangUp{1 hung up at the door}"},
+		{"unknown button", []Input{up}, Pressed{Button: "bell"}, ""},
+		{"hang-up button, idle", []Input{up}, Pressed{Button: "hang-up"}, "pressed"},
+		{"hang-up button, calling", []Input{up, press}, Pressed{Button: "hang-up"}, "pressed; HangUp{1 hung up at the door}"},
 		{"press without a link", nil, press, "pressed"},
 		{"link comes in time", []Input{press}, up, "ringing; Ring{1 [2001 2002 2003]}; light calling"},
-		{"hang-up button, waiting", []Input{press, Pressed{"hang-up"}}, up, "light idle"},
+		{"hang-up button, waiting", []Input{press, Pressed{Button: "hang-up"}}, up, "light idle"},
 		{"declined by one", []Input{up, press}, Declined{"1", ben}, "declined 2002"},
 		{"declined in another call", []Input{up, press}, Declined{"7", ben}, ""},
 		{"answered", []Input{up, press}, answered, "answered 2001; light talking"},
 		{"answered late", []Input{up, press, Ended{Call: "1"}}, answered, ""},
-		{"nobody answers", []Input{up, press}, Ended{"1", true, "not answered"}, "not_answered (not answered); light idle"},
+		{"nobody answers", []Input{up, press}, Ended{"1", EndUnanswered, "not answered"}, "not_answered (not answered); light idle"},
 		{"media", []Input{up, press, answered}, media, "connected 2001"},
 		{"media again", []Input{up, press, answered, media}, media, ""},
 		{"media of another", []Input{up, press, answered}, MediaStarted{"1", ben}, ""},
-		{"call ends", []Input{up, press, answered}, Ended{"1", false, "hung up by the peer"}, "ended 2001 (hung up by the peer); light idle"},
-		{"another call ends", []Input{up, press, answered}, Ended{"0", false, "x"}, ""},
+		{"call ends", []Input{up, press, answered}, Ended{"1", EndOver, "hung up by the peer"}, "ended 2001 (hung up by the peer); light idle"},
+		{"another call ends", []Input{up, press, answered}, Ended{"0", EndOver, "x"}, ""},
 		{"press in a call", []Input{up, press, answered}, press, "pressed"},
 		{"fault", []Input{up}, Fault{true}, "light fault"},
 		{"fault repaired", []Input{up, Fault{true}}, Fault{false}, "light idle"},
@@ -126,23 +127,35 @@ func TestNext(t *testing.T) {
 		{"resident calls, busy", []Input{up, press}, Incoming{"s", anna}, "refused 2001 (busy); Decline{s busy}"},
 
 		{"unlock", []Input{up, press, answered}, unlock, "Open{door 2001}"},
-		{"unlock, opened", []Input{up, press, answered, unlock}, opened, "opened 2001; Tell{1 2001 map[event:opened lock:door]}; light opened"},
+		{"unlock, opened", []Input{up, press, answered, unlock}, opened, "opened 2001; Tell{1 2001 update map[event:opened lock:door]}; light opened"},
 		{"unlock, closed again", []Input{up, press, answered, unlock, opened}, closed, "locked; light talking"},
-		{"unlock, the guard fails", []Input{up, press, answered, unlock}, LockFailed{"door", "no such line"}, "refused 2001 (no such line); Tell{1 2001 map[event:refused reason:no such line]}"},
-		{"unlock twice", []Input{up, press, answered, unlock}, unlock, "refused 2001 (opened a moment ago); Tell{1 2001 map[event:refused reason:opened a moment ago]}"},
+		{"unlock, the guard fails", []Input{up, press, answered, unlock}, LockFailed{"door", "no such line"}, "refused 2001 (no such line); Tell{1 2001 update map[event:refused lock:door reason:no such line]}"},
+		{"unlock twice", []Input{up, press, answered, unlock}, unlock, "refused 2001 (opened a moment ago); Tell{1 2001 update map[event:refused lock:door reason:opened a moment ago]}"},
 		{"unlock after the pause", []Input{up, press, answered, unlock, opened, closed}, unlock, "Open{door 2001}"},
 		{"unlock in a resident's own call", []Input{up, Incoming{"s", anna}}, without(func(a *Asked) { a.Call = "s" }), "Open{door 2001}"},
-		{"unlock, not live", []Input{up, press, answered}, without(func(a *Asked) { a.Live, a.NotLive = false, "no media" }), "refused 2001 (no media); Tell{1 2001 map[event:refused reason:no media]}"},
-		{"unlock, while ringing", []Input{up, press}, unlock, "refused 2001 (not in this call); Tell{1 2001 map[event:refused reason:not in this call]}"},
-		{"unlock, by the other resident", []Input{up, press, answered}, without(func(a *Asked) { a.User = ben }), "refused 2002 (not in this call); Tell{1 2002 map[event:refused reason:not in this call]}"},
-		{"unlock, by one who may not", []Input{up, press, Answered{"1", carla}}, without(func(a *Asked) { a.User = carla }), "refused 2003 (not allowed); Tell{1 2003 map[event:refused reason:not allowed]}"},
+		{"unlock, not live", []Input{up, press, answered}, without(func(a *Asked) { a.Live, a.NotLive = false, "no media" }), "refused 2001 (no media); Tell{1 2001 update map[event:refused lock:door reason:no media]}"},
+		{"unlock, while ringing", []Input{up, press}, unlock, "refused 2001 (not in this call); Tell{1 2001 update map[event:refused lock:door reason:not in this call]}"},
+		{"unlock, by the other resident", []Input{up, press, answered}, without(func(a *Asked) { a.User = ben }), "refused 2002 (not in this call); Tell{1 2002 update map[event:refused lock:door reason:not in this call]}"},
+		{"unlock, by one who may not", []Input{up, press, Answered{"1", carla}}, without(func(a *Asked) { a.User = carla }), "refused 2003 (not allowed); Tell{1 2003 update map[event:refused lock:door reason:not allowed]}"},
 		{"unlock, by a stranger", []Input{up, press, answered}, Asked{User: mallory, Command: CommandUnlock, NotLive: "no such session"}, "refused 2009 (not a resident)"},
-		{"unlock, after the call", []Input{up, press, answered, Ended{Call: "1"}}, unlock, "refused 2001 (not in this call); Tell{1 2001 map[event:refused reason:not in this call]}"},
-		{"unlock, after the hang-up button", []Input{up, press, answered, Pressed{"hang-up"}}, unlock, "refused 2001 (the call is being ended); Tell{1 2001 map[event:refused reason:the call is being ended]}"},
+		{"unlock, after the call", []Input{up, press, answered, Ended{Call: "1"}}, unlock, "refused 2001 (not in this call); Tell{1 2001 update map[event:refused lock:door reason:not in this call]}"},
+		{"unlock, after the hang-up button", []Input{up, press, answered, Pressed{Button: "hang-up"}}, unlock, "refused 2001 (the call is being ended); Tell{1 2001 update map[event:refused lock:door reason:the call is being ended]}"},
 		{"answered by one who was not called", []Input{up, press}, Answered{"1", mallory}, ""},
-		{"answered after the hang-up button", []Input{up, press, Pressed{"hang-up"}}, answered, ""},
-		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 map[event:refused reason:unknown command]}"},
+		{"answered after the hang-up button", []Input{up, press, Pressed{Button: "hang-up"}}, answered, ""},
+		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 update map[event:refused lock:door reason:unknown command]}"},
 		{"an update without a command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "" }), ""},
+		{"unlock, another lock", []Input{up, press, answered}, without(func(a *Asked) { a.Lock = "gate" }), "refused 2001 (there is no such lock); Tell{1 2001 update map[event:refused lock:gate reason:there is no such lock]}"},
+		{"unlock, by message", []Input{up, press, answered}, without(func(a *Asked) { a.Carrier = ByMessage }), "Open{door 2001}"},
+		{"unlock, by message, no call", []Input{up}, without(func(a *Asked) { a.Call, a.Carrier = "", ByMessage }), "refused 2001 (not in this call); Tell{ 2001 message map[event:refused lock:door reason:not in this call]}"},
+		{"unlock, by message of a stranger", []Input{up}, without(func(a *Asked) { a.Call, a.User, a.Carrier = "", mallory, ByMessage }), "refused 2009 (not a resident)"},
+		{"from inside", []Input{up}, LockChanged{Lock: "door", Open: true, Exit: true}, "opened (from inside); light opened"},
+		{"forced", []Input{up}, Contact{"door", ContactForced}, "forced"},
+		{"held open, and shut", []Input{up, Contact{"door", ContactHeld}}, Contact{"door", ContactClosed}, "shut"},
+		{"opened and shut", []Input{up, Contact{"door", ContactOpen}}, Contact{"door", ContactClosed}, ""},
+		{"tampered", []Input{up}, Tamper{Blocked: true}, "tampered; light fault"},
+		{"tampered again", []Input{up, Tamper{Blocked: true}}, Tamper{Blocked: true}, ""},
+		{"tamper is over", []Input{up, Tamper{Blocked: true}}, Tamper{}, "tamper_over; light idle"},
+		{"unlock, tampered", []Input{up, press, answered, Tamper{Blocked: true}}, unlock, "refused 2001 (somebody tampers with the station); Tell{1 2001 update map[event:refused lock:door reason:somebody tampers with the station]}"},
 		{"wake too early", []Input{up, press, answered}, Wake{}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -199,7 +212,7 @@ func TestSetupIsChecked(t *testing.T) {
 		"hangs up":           func(c *Config) { c.Buttons[1].Residents = []signaling.UserID{anna} },
 		"not positive":       func(c *Config) { c.Residents[0].ID = 0 },
 		"another resident's": func(c *Config) { c.Residents[0].ID = ben },
-		"negative":           func(c *Config) { c.Pause = -1 },
+		"negative":           func(c *Config) { c.Locks[0].Pause = -1 },
 	} {
 		c := setup()
 		spoil(&c)
@@ -222,9 +235,10 @@ func TestNeverOpensByItself(t *testing.T) {
 			c = call // the door's own
 		}
 		return []Input{
-			Pressed{"call"}, Pressed{"hang-up"}, Pressed{"?"}, LinkChanged{r.IntN(4) > 0}, Incoming{c, u}, Answered{c, u}, Declined{c, u}, MediaStarted{c, u},
-			Asked{c, u, commands[r.IntN(len(commands))], r.IntN(2) == 0, ""}, Asked{c, u, CommandUnlock, true, ""}, Asked{c, u, CommandUnlock, false, "no media"},
-			Ended{c, r.IntN(2) == 0, "x"}, LockChanged{"door", r.IntN(2) == 0}, LockChanged{"other", true}, LockFailed{"door", "x"}, Fault{r.IntN(2) == 0}, Wake{}, nil,
+			Pressed{Button: "call"}, Pressed{Button: "hang-up"}, Pressed{Button: "?"}, LinkChanged{r.IntN(4) > 0}, Incoming{c, u}, Answered{c, u}, Declined{c, u}, MediaStarted{c, u},
+			Asked{Call: c, User: u, Command: commands[r.IntN(len(commands))], Live: r.IntN(2) == 0}, Asked{Call: c, User: u, Command: CommandUnlock, Live: true},
+			Asked{Call: c, User: u, Command: CommandUnlock, NotLive: "no media"},
+			Ended{c, End(r.IntN(4)), "x"}, LockChanged{Lock: "door", Open: r.IntN(2) == 0}, LockChanged{Lock: "other", Open: true}, LockFailed{"door", "x"}, Fault{r.IntN(2) == 0}, Wake{}, nil,
 		}[r.IntN(18)]
 	}
 	opens, refusals := 0, 0

@@ -3,8 +3,6 @@ package door
 import (
 	"fmt"
 	"time"
-
-	"intercom/signaling"
 )
 
 // CommandUnlock is the command of an unlock request: userInfo {command: unlock}.
@@ -20,9 +18,11 @@ const (
 	ReasonNoCall     = "not in this call"
 	ReasonEnding     = "the call is being ended"
 	ReasonNotLive    = "the call is not live"
-	ReasonNoLock     = "there is no lock"
+	ReasonNoLock     = "there is no such lock"
+	ReasonTampered   = "somebody tampers with the station"
 	ReasonTooSoon    = "opened a moment ago"
 	ReasonCommand    = "unknown command"
+	ReasonExit       = "from inside"
 	ReasonNoLink     = "the chat server is not reached"
 )
 
@@ -31,18 +31,24 @@ func (n *step) asked(in Asked) {
 	if in.Command == "" {
 		return // an update that asks for nothing
 	}
-	reason := n.refusal(in)
+	by := request{call: in.Call, user: in.User, carrier: in.Carrier}
+	name := in.Lock
+	if name == "" && len(n.cfg.Locks) > 0 {
+		name = n.cfg.Locks[0].Name
+	}
+	l := n.lock(name)
+	reason := n.refusal(in, l)
 	if reason == "" {
-		n.opening = request{call: in.Call, user: in.User}
-		n.lastOpen = n.now
-		n.do(Open{Lock: n.cfg.Lock, User: in.User})
+		l.opening, l.last = by, n.now
+		n.do(Open{Lock: name, User: in.User})
 		return
 	}
-	n.refuse(in.Call, in.User, reason, fmt.Sprintf("%s asked to %.20q and was refused: %s", n.name(in.User), in.Command, reason))
+	n.refuse(by, name, reason, fmt.Sprintf("%s asked to %.20q and was refused: %s", n.name(in.User), in.Command, reason))
 }
 
-// refusal returns why a request is refused, or "" if it is granted.
-func (n *step) refusal(in Asked) string {
+// refusal returns why a request to open a lock is refused, or "" if it is granted; l is nil
+// if there is no such lock.
+func (n *step) refusal(in Asked, l *lock) string {
 	r, known := n.resident(in.User)
 	switch {
 	case !known:
@@ -63,9 +69,11 @@ func (n *step) refusal(in Asked) string {
 			return in.NotLive
 		}
 		return ReasonNotLive
-	case n.cfg.Lock == "":
+	case l == nil:
 		return ReasonNoLock
-	case n.lockOpen, n.opening != request{}, !n.lastOpen.IsZero() && n.now.Sub(n.lastOpen) < n.cfg.Pause:
+	case n.blocked:
+		return ReasonTampered
+	case l.open, l.opening != request{}, !l.last.IsZero() && n.now.Sub(l.last) < n.pause(l):
 		return ReasonTooSoon
 	}
 	return ""
@@ -79,7 +87,7 @@ const (
 )
 
 // refuse notes a refusal and tells it to who asked, if there is a call to tell it in.
-func (n *step) refuse(call string, user signaling.UserID, reason, text string) {
+func (n *step) refuse(by request, lock, reason, text string) {
 	if n.now.Sub(n.refusedSince) >= refusalsTime {
 		n.refused, n.refusedSince = 0, n.now
 	}
@@ -90,8 +98,15 @@ func (n *step) refuse(call string, user signaling.UserID, reason, text string) {
 	case n.refused == refusalsNoted:
 		text += "; what is refused in the next minute is not noted"
 	}
-	n.note(Note{Type: NoteRefused, Call: call, User: user, Name: n.cfg.Lock, Reason: reason, Text: text})
-	if call != "" {
-		n.do(Tell{Call: call, User: user, Info: map[string]string{"event": "refused", "reason": reason}})
+	n.note(Note{Type: NoteRefused, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
+	n.tell(by, map[string]string{"event": "refused", "lock": lock, "reason": reason})
+}
+
+// tell answers a request the way it came, if that leads anywhere: a stranger is told nothing
+// but in his own call.
+func (n *step) tell(by request, info map[string]string) {
+	_, known := n.resident(by.user)
+	if by.call != "" || known && by.carrier == ByMessage {
+		n.do(Tell{Call: by.call, User: by.user, Carrier: by.carrier, Info: info})
 	}
 }

@@ -166,7 +166,7 @@ func (c *config) ice() callcore.ICE {
 // wire sets what the door is made of: residents, buttons, lock and light, on their lines.
 func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error {
 	ids := map[string]signaling.UserID{}
-	s.Door = door.Config{Lock: c.Lock.Name, Longest: time.Duration(c.Call.Longest), Pause: time.Duration(c.Lock.Pause), Retry: retryPress}
+	s.Door = door.Config{Locks: []door.Lock{{Name: c.Lock.Name, Pause: time.Duration(c.Lock.Pause)}}, Longest: time.Duration(c.Call.Longest), Retry: retryPress}
 	for _, r := range c.Resident {
 		ids[r.Name] = signaling.UserID(r.ID)
 		s.Door.Residents = append(s.Door.Residents, door.Resident{ID: signaling.UserID(r.ID), Name: r.Name, MayOpen: r.MayOpen, MayCall: r.MayCall})

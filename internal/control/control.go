@@ -36,9 +36,14 @@ const (
 	Connected     = "connected"      // media flows with User
 	Timed         = "timed"          // media flows both ways; Times has how the call came about
 	Ended         = "ended"          // the call; Reason
-	Opened        = "opened"         // the lock Name, by User
+	Opened        = "opened"         // the lock Name, by User, or from inside: Reason
 	Locked        = "locked"         // the lock Name is safe again
 	Refused       = "refused"        // an unlock or a call; Reason
+	Forced        = "forced"         // the door of lock Name was opened and its lock was not
+	HeldOpen      = "held_open"      // the door of lock Name stands open for too long
+	Shut          = "shut"           // it is shut again
+	Tampered      = "tampered"       // with the station: no lock opens
+	TamperOver    = "tamper_over"    // they can again
 	LinkUp        = "link_up"        // the chat server is reached
 	LinkDown      = "link_down"      // it is not; Reason
 	HealthChanged = "health_changed" // condition Name; Reason is empty when it is well again

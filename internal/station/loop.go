@@ -62,7 +62,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 				opened = nil
 				continue
 			}
-			l.take(ctx, door.LockChanged{Lock: l.cfg.Door.Lock, Open: e.Open})
+			l.take(ctx, door.LockChanged{Lock: l.cfg.Lock.Line.Name, Open: e.Open})
 		case in := <-l.asks:
 			if _, ok := in.(door.Pressed); ok {
 				l.pressed = time.Now()
@@ -88,7 +88,7 @@ func (l *loop) finish(ctx context.Context) {
 		l.callEvent(ctx, e)
 	}
 	for e := range l.guard.Events() {
-		l.take(ctx, door.LockChanged{Lock: l.cfg.Door.Lock, Open: e.Open})
+		l.take(ctx, door.LockChanged{Lock: l.cfg.Lock.Line.Name, Open: e.Open})
 	}
 	l.show()
 	l.publishNews()
@@ -164,7 +164,7 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		l.invalid(ctx, e)
 	case callcore.Closed:
 		l.playEnd(key, e.Reason)
-		l.take(ctx, door.Ended{Call: key, NotAnswered: e.Reason == callcore.ReasonNotAnswered, Reason: e.Reason.String()})
+		l.take(ctx, door.Ended{Call: key, How: howEnded(e.Reason), Reason: e.Reason.String()})
 		delete(l.sessions, key)
 		delete(l.keys, h.Session)
 	case callcore.LinkChanged:
@@ -252,14 +252,14 @@ func (l *loop) ring(ctx context.Context, e door.Ring) {
 	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video, Pressed: l.pressed})
 	if err == nil {
 		l.remember(e.Call, s)
-		err = s.Call(ctx, map[string]string{"door": l.cfg.Door.Lock})
+		err = s.Call(ctx, map[string]string{"door": l.cfg.Lock.Line.Name})
 	}
 	if err == nil {
 		l.play(cue.Calling)
 	} else {
 		l.play(cue.Fault)
 		l.log.Error("the residents cannot be called", "cause", err)
-		l.pending = append(l.pending, door.Ended{Call: e.Call, Reason: err.Error()})
+		l.pending = append(l.pending, door.Ended{Call: e.Call, How: door.EndFailed, Reason: err.Error()})
 	}
 }
 
@@ -317,4 +317,17 @@ func (l *loop) show() {
 	defer l.mu.Unlock()
 	l.status.State, l.status.Light, l.status.Call = state, string(st.Shows), call
 	l.talk = talk
+}
+
+// howEnded is what a visitor hears of the reason why a call is over.
+func howEnded(why callcore.Reason) door.End {
+	switch why {
+	case callcore.ReasonNotAnswered:
+		return door.EndUnanswered
+	case callcore.ReasonPeerRejected:
+		return door.EndDeclined
+	case callcore.ReasonNotConnected, callcore.ReasonLost, callcore.ReasonFailed:
+		return door.EndFailed
+	}
+	return door.EndOver
 }

@@ -110,7 +110,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 		Door: door.Config{
 			Buttons:   []door.Button{{Name: "call", Residents: []signaling.UserID{anna, ben}}, {Name: "hang-up", HangUp: true}},
 			Residents: []door.Resident{{ID: anna, Name: "Anna", MayOpen: true, MayCall: true}, {ID: ben, Name: "Ben", MayOpen: true}},
-			Lock:      "door", Longest: time.Minute, Pause: time.Second, Retry: 20 * time.Second,
+			Locks:     []door.Lock{{Name: "door", Pause: time.Second}}, Longest: time.Minute, Retry: 20 * time.Second,
 		},
 		Buttons: []Button{{"Ring", hw.Line{Name: "call"}}, {"Hang up", hw.Line{Name: "hang-up"}}},
 		Lines:   r.board, Light: hw.Line{Name: "status"},

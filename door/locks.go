@@ -1,0 +1,92 @@
+package door
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// lock returns what is known of a lock; nil if there is no such one.
+func (n *step) lock(name string) *lock {
+	if i := slices.IndexFunc(n.cfg.Locks, func(l Lock) bool { return l.Name == name }); i >= 0 {
+		return &n.locks[i]
+	}
+	return nil
+}
+
+func (n *step) pause(l *lock) time.Duration {
+	for i := range n.cfg.Locks {
+		if l == &n.locks[i] {
+			return n.cfg.Locks[i].Pause
+		}
+	}
+	return 0
+}
+
+// lockChanged takes what the guard of a lock says. What opened without being asked to was
+// opened from inside.
+func (n *step) lockChanged(in LockChanged) {
+	l := n.lock(in.Lock)
+	if l == nil || in.Open == l.open {
+		return
+	}
+	l.open = in.Open
+	if !in.Open {
+		n.note(Note{Type: NoteLocked, Name: in.Lock, Text: fmt.Sprintf("lock %q is closed again", in.Lock)})
+		return
+	}
+	by := l.opening
+	if in.Exit || by == (request{}) {
+		n.note(Note{Type: NoteOpened, Name: in.Lock, Reason: ReasonExit, Text: fmt.Sprintf("lock %q was opened from inside", in.Lock)})
+		return
+	}
+	l.opening = request{}
+	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user))})
+	n.tell(by, map[string]string{"event": "opened", "lock": in.Lock})
+}
+
+func (n *step) lockFailed(in LockFailed) {
+	l := n.lock(in.Lock)
+	if l == nil || l.opening == (request{}) {
+		return
+	}
+	by := l.opening
+	l.opening = request{}
+	n.refuse(by, in.Lock, in.Reason, fmt.Sprintf("lock %q did not open for %s: %s", in.Lock, n.name(by.user), in.Reason))
+}
+
+// contact notes what nobody may do to a door, and that it is over.
+func (n *step) contact(in Contact) {
+	l := n.lock(in.Lock)
+	if l == nil {
+		return
+	}
+	switch in.State {
+	case ContactForced:
+		l.alarm = true
+		n.note(Note{Type: NoteForced, Name: in.Lock, Text: fmt.Sprintf("door %q was opened and its lock was not", in.Lock)})
+	case ContactHeld:
+		l.alarm = true
+		n.note(Note{Type: NoteHeldOpen, Name: in.Lock, Text: fmt.Sprintf("door %q stands open for too long", in.Lock)})
+	case ContactClosed:
+		if l.alarm {
+			l.alarm = false
+			n.note(Note{Type: NoteShut, Name: in.Lock, Text: fmt.Sprintf("door %q is shut", in.Lock)})
+		}
+	}
+}
+
+func (n *step) tamper(in Tamper) {
+	if in.Blocked == n.blocked {
+		return
+	}
+	n.blocked = in.Blocked
+	switch {
+	case !in.Blocked:
+		n.note(Note{Type: NoteTamperOver, Text: "the locks can be opened again"})
+	case in.Until.IsZero():
+		n.note(Note{Type: NoteTampered, Text: "somebody tampers with the station: no lock opens"})
+	default:
+		n.note(Note{Type: NoteTampered, Text: "somebody tampers with the station: no lock opens before " + in.Until.UTC().Format(time.RFC3339)})
+	}
+}
