@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"intercom/capture"
+	"intercom/internal/pixels"
 )
 
 // This file fits what an encoder makes to the networks of those who watch. First goes the
@@ -190,19 +191,11 @@ func (l *lane) fit(f *capture.Frame) *capture.Frame {
 	}
 	to := l.small.Get()
 	to.Time = f.Time
-	halve(to.Planes[0], to.Stride[0], f.Planes[0], f.Stride[0], w, h)
-	halve(to.Planes[1], to.Stride[1], f.Planes[1], f.Stride[1], w/2, h/2)
-	halve(to.Planes[2], to.Stride[2], f.Planes[2], f.Stride[2], w/2, h/2)
-	return to
-}
-
-// halve makes a plane of half the width and height: the mean of four.
-func halve(to []byte, toStride int, from []byte, stride, w, h int) {
-	for y := range h {
-		a, b := from[2*y*stride:][:2*w], from[(2*y+1)*stride:][:2*w]
-		row := to[y*toStride:][:w]
-		for x := range row {
-			row[x] = byte((int(a[2*x]) + int(a[2*x+1]) + int(b[2*x]) + int(b[2*x+1]) + 2) / 4)
+	for i := range to.Planes {
+		if i == 1 {
+			w, h = w/2, h/2
 		}
+		pixels.Halve(pixels.Plane{Pix: to.Planes[i], Stride: to.Stride[i]}, pixels.Plane{Pix: f.Planes[i], Stride: f.Stride[i]}, w, h)
 	}
+	return to
 }
