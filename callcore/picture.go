@@ -1,10 +1,10 @@
 package callcore
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"intercom/capture"
+	"intercom/internal/annexb"
 )
 
 // This file finds the size of a picture in the headers of its coding. It reads what comes
@@ -16,17 +16,12 @@ func keySize(c capture.Codec, data []byte) (width, height int) {
 	case capture.VP8:
 		return vp8Size(data)
 	case capture.H264:
-		// Annex B: units begin with 0 0 1. The parameter set comes early.
-		for {
-			i := bytes.Index(data, annexB)
-			if i < 0 || i+len(annexB) >= len(data) {
-				return 0, 0
-			}
-			data = data[i+len(annexB):]
-			switch data[0] & 0x1f {
-			case nalSPS:
-				return spsSize(data)
-			case nalIDR:
+		// The parameter set comes early.
+		for nal, rest := annexb.Next(data); nal != nil; nal, rest = annexb.Next(rest) {
+			switch annexb.Type(nal) {
+			case annexb.SPS:
+				return spsSize(nal)
+			case annexb.IDR:
 				return 0, 0
 			}
 		}
@@ -45,14 +40,8 @@ func payloadPicture(c capture.Codec, payload []byte) (width, height int) {
 	return 0, 0
 }
 
-var annexB = []byte{0, 0, 1}
-
-// Types of H.264 NAL units (ITU-T H.264, 7.4.1) and RTP packets (RFC 6184, 5.2).
-const (
-	nalIDR   = 5
-	nalSPS   = 7
-	nalSTAPA = 24
-)
+// stapA is the type of an RTP payload with several NAL units (RFC 6184, 5.2).
+const stapA = 24
 
 // vp8Size reads the header of a key frame (RFC 6386, 9.1).
 func vp8Size(data []byte) (width, height int) {
@@ -104,15 +93,15 @@ func h264PayloadSize(b []byte) (width, height int) {
 		return 0, 0
 	}
 	switch b[0] & 0x1f {
-	case nalSPS:
+	case annexb.SPS:
 		return spsSize(b)
-	case nalSTAPA:
+	case stapA:
 		for b = b[1:]; len(b) > 3; {
 			n := int(binary.BigEndian.Uint16(b))
 			if n == 0 || len(b) < 2+n {
 				return 0, 0
 			}
-			if b[2]&0x1f == nalSPS {
+			if b[2]&0x1f == annexb.SPS {
 				return spsSize(b[2 : 2+n])
 			}
 			b = b[2+n:]

@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
 	"intercom/capture"
+	"intercom/internal/payload"
 )
 
 const (
@@ -29,6 +29,13 @@ const (
 
 // opusSilence is 20 ms of nothing: one CELT frame, full band, mono (RFC 6716, 3.1).
 var opusSilence = []byte{0xf8, 0xff, 0xfe}
+
+// cutter makes payloads of a coded picture. Each is valid until the next one: what is below a
+// track copies what it keeps.
+type cutter interface {
+	Start(picture []byte)
+	Next() (payload []byte, last bool)
+}
 
 // track sends one kind of media to one peer. It takes packets, which are encoded once for
 // all peers, and packetizes them for this one. It implements webrtc.TrackLocal.
@@ -58,12 +65,12 @@ type track struct {
 	reads capture.Codec // of feed; guarded by the lock of sources
 
 	// What follows is the goroutine's of run.
-	reading   int // the feed that is read, by number
-	header    rtp.Header
-	payloader rtp.Payloader // nil: a packet is a payload
-	clock     mediaClock
-	wantKey   bool // what comes before a key frame is of no use
-	askedKey  bool // and it was demanded
+	reading  int // the feed that is read, by number
+	header   rtp.Header
+	cutter   cutter // nil: a packet is a payload
+	clock    mediaClock
+	wantKey  bool // what comes before a key frame is of no use
+	askedKey bool // and it was demanded
 }
 
 // newTracks makes the tracks of a connection: sound, and pictures if there are any.
@@ -249,12 +256,11 @@ func (t *track) send(ctx context.Context, codec capture.Codec) error {
 func (t *track) begin(codec capture.Codec) {
 	switch codec {
 	case capture.H264:
-		t.payloader = new(codecs.H264Payloader)
+		t.cutter = payload.NewH264(payloadSize)
 	case capture.VP8:
-		// No picture ids: pion leaves out the one that is zero, in the first frame and in
-		// each 32768th, and a browser that had one in the next frame waits for it until it
-		// asks for a key frame, three seconds later. Without, sequence numbers do.
-		t.payloader = new(codecs.VP8Payloader)
+		// No picture ids: sequence numbers do. Whoever begins with ids must never leave one
+		// out, or a browser waits for it until it asks for a key frame, three seconds later.
+		t.cutter = payload.NewVP8(payloadSize)
 	}
 	t.clock = mediaClock{rate: codec.ClockRate(), steady: !t.video, base: rand.Uint32()}
 	t.wantKey = true
@@ -281,18 +287,21 @@ func (t *track) write(p *capture.Packet) error {
 		}
 	}
 	t.header.Timestamp = t.clock.timestamp(p)
-	if t.payloader == nil {
+	if t.cutter == nil {
 		t.header.Marker = false
 		return t.writeRTP(data)
 	}
-	payloads := t.payloader.Payload(payloadSize, data)
-	for i, b := range payloads {
-		t.header.Marker = i == len(payloads)-1
-		if err := t.writeRTP(b); err != nil {
+	t.cutter.Start(data)
+	for {
+		b, last := t.cutter.Next()
+		if b == nil {
+			return nil
+		}
+		t.header.Marker = last
+		if err := t.writeRTP(b); err != nil || last {
 			return err
 		}
 	}
-	return nil
 }
 
 // writeRTP sends one RTP packet. Interceptors add extensions to the header they get.

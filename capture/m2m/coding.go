@@ -1,10 +1,10 @@
 package m2m
 
 import (
-	"bytes"
 	"fmt"
 
 	"intercom/capture"
+	"intercom/internal/annexb"
 	"intercom/internal/uapi"
 )
 
@@ -72,30 +72,19 @@ var avc = coding{
 	},
 }
 
-// Types of NAL units (ITU-T H.264, table 7-1).
-const (
-	nalSlice = 1
-	nalIDR   = 5
-	nalSPS   = 7
-)
-
 // lookAVC tells what is in an access unit in the Annex B byte stream. It does not go through
 // the first slice.
 func lookAVC(unit []byte) (c content) {
-	for {
-		at := bytes.Index(unit, []byte{0, 0, 1})
-		if at < 0 || at+3 >= len(unit) {
-			return c
-		}
-		unit = unit[at+3:]
-		switch kind := unit[0] & 31; {
-		case kind == nalSPS:
+	for nal, rest := annexb.Next(unit); nal != nil; nal, rest = annexb.Next(rest) {
+		switch kind := annexb.Type(nal); {
+		case kind == annexb.SPS:
 			c.header = true
-		case kind >= nalSlice && kind <= nalIDR:
-			c.picture, c.key = true, kind == nalIDR
+		case kind >= annexb.Slice && kind <= annexb.IDR:
+			c.picture, c.key = true, kind == annexb.IDR
 			return c
 		}
 	}
+	return c
 }
 
 // layout is a picture in the driver's memory.

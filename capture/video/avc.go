@@ -1,47 +1,38 @@
 package video
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
 
 	"intercom/capture"
+	"intercom/internal/annexb"
 )
-
-// Types of NAL units (ITU-T H.264, table 7-1).
-const (
-	nalIDR = 5
-	nalSPS = 7
-	nalPPS = 8
-)
-
-var startCode = []byte{0, 0, 1}
-
-// nalUnits calls f with the NAL units of an access unit in the Annex B byte stream, without
-// their start codes, until it returns false.
-func nalUnits(unit []byte, f func(nal []byte) bool) {
-	at := bytes.Index(unit, startCode)
-	for at >= 0 {
-		unit = unit[at+len(startCode):]
-		at = bytes.Index(unit, startCode)
-		nal := unit
-		if at >= 0 {
-			nal = bytes.TrimRight(unit[:at], "\x00") // a start code of four bytes, or padding
-		}
-		if len(nal) > 0 && !f(nal) {
-			return
-		}
-	}
-}
 
 // isKeyUnit tells whether an access unit can be decoded without what came before.
-func isKeyUnit(unit []byte) (key bool) {
-	nalUnits(unit, func(nal []byte) bool {
-		key = nal[0]&31 == nalIDR
-		return !key
-	})
-	return key
+func isKeyUnit(unit []byte) bool {
+	for nal, rest := annexb.Next(unit); nal != nil; nal, rest = annexb.Next(rest) {
+		if annexb.Type(nal) == annexb.IDR {
+			return true
+		}
+	}
+	return false
+}
+
+// isSpoiled tells whether an access unit is not what a camera codes: without a start code,
+// without a picture or parameter sets, or with the header of a unit that cannot be. What is
+// damaged inside a slice only a decoder sees.
+func isSpoiled(unit []byte) bool {
+	useful := false
+	for nal, rest := annexb.Next(unit); nal != nil; nal, rest = annexb.Next(rest) {
+		switch t := annexb.Type(nal); {
+		case nal[0]&0x80 != 0 || t == 0 || t > 23: // forbidden_zero_bit; H.264 leaves these types to RTP
+			return true
+		case t <= annexb.PPS && len(nal) > 1:
+			useful = true
+		}
+	}
+	return !useful
 }
 
 // Passthrough is the capture.NewEncoder for frames that the camera has coded as H.264. It
@@ -74,19 +65,19 @@ func (e *passthrough) Encode(f *capture.Frame) error {
 	}
 	unit := f.Planes[0]
 	key, hasSPS, hasPPS := false, false, false
-	nalUnits(unit, func(nal []byte) bool {
-		switch nal[0] & 31 {
-		case nalSPS:
+units:
+	for nal, rest := annexb.Next(unit); nal != nil; nal, rest = annexb.Next(rest) {
+		switch annexb.Type(nal) {
+		case annexb.SPS:
 			e.sps, hasSPS = keep(e.sps, nal), true
-		case nalPPS:
+		case annexb.PPS:
 			e.pps, hasPPS = keep(e.pps, nal), true
-		case nalIDR:
+		case annexb.IDR:
 			key = true
-		case 1: // a slice: the parameter sets came before it
-			return false
+		case annexb.Slice: // the parameter sets came before it
+			break units
 		}
-		return true
-	})
+	}
 	if key && (len(e.sps) == 0 || len(e.pps) == 0) {
 		return nil // nobody can decode it yet
 	}
@@ -112,7 +103,7 @@ func (e *passthrough) Encode(f *capture.Frame) error {
 
 // keep replaces a parameter set.
 func keep(old, nal []byte) []byte {
-	return append(append(append(old[:0], 0), startCode...), nal...)
+	return append(append(old[:0], 0, 0, 0, 1), nal...)
 }
 
 // Set is part of capture.Encoder; the camera codes as it was told to.

@@ -19,42 +19,27 @@ var (
 	aud   = []byte{0, 0, 0, 1, 0x09, 0xf0}
 )
 
-func TestNALUnits(t *testing.T) {
+func TestUnits(t *testing.T) {
 	for name, tt := range map[string]struct {
-		unit  []byte
-		types []byte
-		key   bool
+		unit         []byte
+		key, spoiled bool
 	}{
-		"key frame":               {slices.Concat(aud, sps, pps, idr), []byte{9, 7, 8, 5}, true},
-		"key frame in two":        {slices.Concat(idr, idr), []byte{5, 5}, true},
-		"slice":                   {slice, []byte{1}, false},
-		"padded":                  {slices.Concat(slice, []byte{0, 0, 0}, idr, []byte{0, 0}), []byte{1, 5}, true},
-		"nothing":                 {},
-		"no start code":           {unit: []byte{0x65, 1, 2, 3}},
-		"only a start code":       {unit: []byte{0, 0, 1}},
-		"start codes in a row":    {unit: []byte{0, 0, 1, 0, 0, 1, 0, 0, 0, 1}},
-		"half a start code":       {unit: []byte{0, 0}},
-		"what only looks like it": {slices.Concat(slice, []byte{0, 0, 3, 1, 0x65}), []byte{1}, false},
+		"key frame":                {slices.Concat(aud, sps, pps, idr), true, false},
+		"slice":                    {slice, false, false},
+		"slice and key frame":      {slices.Concat(slice, idr), true, false},
+		"parameter sets":           {slices.Concat(sps, pps), false, false},
+		"nothing":                  {nil, false, true},
+		"no start code":            {[]byte{0x65, 1, 2, 3}, false, true},
+		"a delimiter alone":        {aud, false, true},
+		"a header without a slice": {slice[:5], false, true},
+		"forbidden bit":            {slices.Concat(slice, []byte{0, 0, 1, 0xe1, 1}), false, true},
+		"type 0":                   {slices.Concat([]byte{0, 0, 1, 0x60, 1}, idr), true, true},
+		"type 28":                  {[]byte{0, 0, 1, 0x7c, 0x81, 1}, false, true},
 	} {
-		var types []byte
-		nalUnits(tt.unit, func(nal []byte) bool { types = append(types, nal[0]&31); return true })
-		if !slices.Equal(types, tt.types) || isKeyUnit(tt.unit) != tt.key {
-			t.Errorf("%s: units of type %v, key %v; want %v, %v", name, types, isKeyUnit(tt.unit), tt.types, tt.key)
+		if isKeyUnit(tt.unit) != tt.key || isSpoiled(tt.unit) != tt.spoiled {
+			t.Errorf("%s: key %v, spoiled %v; want %v, %v", name, isKeyUnit(tt.unit), isSpoiled(tt.unit), tt.key, tt.spoiled)
 		}
 	}
-}
-
-func FuzzNALUnits(f *testing.F) {
-	f.Add(slices.Concat(aud, sps, pps, idr))
-	f.Add(slice)
-	f.Fuzz(func(t *testing.T, unit []byte) {
-		nalUnits(unit, func(nal []byte) bool {
-			if len(nal) == 0 || bytes.Contains(nal, startCode) {
-				t.Errorf("% x is no unit", nal)
-			}
-			return true
-		})
-	})
 }
 
 func coded(data ...[]byte) *capture.Frame {
