@@ -77,8 +77,9 @@ func (r *reception) newPicture(stamp uint32) bool {
 }
 
 // reportReceived keeps what a peer says of the stream that we send it. It may come in a
-// report of a sender or of a receiver (RFC 3550, 6.4).
-func (t *trackTraffic) reportReceived(p rtcp.Packet, ssrc, rate uint32, now time.Time) {
+// report of a sender or of a receiver (RFC 3550, 6.4). It returns whether there was
+// something of that stream.
+func (t *trackTraffic) reportReceived(p rtcp.Packet, ssrc, rate uint32, now time.Time) (told bool) {
 	var reports []rtcp.ReceptionReport
 	switch p := p.(type) {
 	case *rtcp.SenderReport:
@@ -90,6 +91,7 @@ func (t *trackTraffic) reportReceived(p rtcp.Packet, ssrc, rate uint32, now time
 		if r.SSRC != ssrc {
 			continue
 		}
+		told = true
 		lost := int32(r.TotalLost<<8) >> 8 // 24 bits, signed
 		t.remoteLost.Store(int64(lost))
 		t.remoteFraction.Store(uint32(r.FractionLost))
@@ -102,6 +104,7 @@ func (t *trackTraffic) reportReceived(p rtcp.Packet, ssrc, rate uint32, now time
 			t.roundTrip.Store(int64(d) * int64(time.Second) >> 16)
 		}
 	}
+	return told
 }
 
 // shortNTP is the middle of an NTP timestamp: 16 bits of seconds since 1900, 16 of their

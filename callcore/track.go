@@ -385,9 +385,9 @@ func (t *track) readRTCP(sender *webrtc.RTPSender, whole func(rtcp.Packet)) {
 // reported takes a report about what we send.
 func (t *track) reported(p rtcp.Packet) {
 	t.mu.Lock()
-	bound, ssrc := t.bound, t.ssrc
+	bound, ssrc, feed := t.bound, t.ssrc, t.feed
 	t.mu.Unlock()
-	if bound != "" {
-		t.traffic.reportReceived(p, ssrc, bound.ClockRate(), time.Now())
+	if bound != "" && t.traffic.reportReceived(p, ssrc, bound.ClockRate(), time.Now()) && feed != nil {
+		feed.Demand(capture.Demand{Reported: true, Loss: float64(t.traffic.remoteFraction.Load()) / 256})
 	}
 }

@@ -104,6 +104,9 @@ type NewEncoder func(f Format, out func(*Packet)) (Encoder, error)
 type SoundEncoder interface {
 	// Encode codes PeriodSamples samples into dst and returns the packet's length.
 	Encode(pcm []int16, dst []byte) (int, error)
+	// Expect tells which share of the packets will not arrive, from 0 to 1: what error
+	// correction in them is to prepare for.
+	Expect(loss float64) error
 	Close() error
 }
 
@@ -130,6 +133,11 @@ type Duplex interface {
 type Demand struct {
 	BitRate  int  // bits a second that its network carries
 	KeyFrame bool // it cannot decode before the next key frame
+
+	// Reported tells that Loss is news: the share of packets, from 0 to 1, that did not arrive
+	// there of late.
+	Reported bool
+	Loss     float64
 }
 
 // Feed is one peer's place at a shared encoder. The first feed opens the device, the last

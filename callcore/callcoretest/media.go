@@ -37,6 +37,7 @@ type Media struct {
 	opened  []capture.Codec
 	keys    int
 	rates   []int
+	losses  []float64
 	played  map[signaling.UserID]int
 }
 
@@ -99,6 +100,13 @@ func (m *Media) BitRates() []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.rates)
+}
+
+// Losses lists the shares of lost sound that were reported.
+func (m *Media) Losses() []float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.losses)
 }
 
 // Opened lists the codecs of all feeds ever opened.
@@ -173,6 +181,11 @@ func (f *feed) Next(ctx context.Context) (*capture.Packet, error) {
 
 // Demand is part of capture.Feed.
 func (f *feed) Demand(d capture.Demand) {
+	if d.Reported && !f.codec.IsVideo() {
+		f.media.mu.Lock()
+		f.media.losses = append(f.media.losses, d.Loss)
+		f.media.mu.Unlock()
+	}
 	if d.BitRate > 0 {
 		f.media.mu.Lock()
 		f.media.rates = append(f.media.rates, d.BitRate)

@@ -61,6 +61,8 @@ func (c *card) heard() []int16 {
 type codec struct {
 	open   *atomic.Int64 // how many there are
 	closed bool
+
+	expected []float64
 }
 
 func (c *codec) Encode(pcm []int16, dst []byte) (int, error) {
@@ -91,6 +93,12 @@ func (c *codec) Recover(next []byte, pcm []int16) error {
 	for i := range pcm {
 		pcm[i] = v
 	}
+	return nil
+}
+
+// Expect remembers what it was told.
+func (c *codec) Expect(loss float64) error {
+	c.expected = append(c.expected, loss)
 	return nil
 }
 

@@ -19,6 +19,7 @@ const (
 type feed struct {
 	src   *Source
 	ready chan struct{} // of capacity 1: there is a packet, or the feed is closed
+	loss  lossReports
 
 	mu     sync.Mutex
 	queue  [queueLen]*capture.Packet // a ring
@@ -94,8 +95,13 @@ func (f *feed) Next(ctx context.Context) (*capture.Packet, error) {
 	}
 }
 
-// Demand is not heeded.
-func (f *feed) Demand(capture.Demand) {}
+// Demand hears what the peer reports of loss, which the encoder is told. Speech has one bit
+// rate.
+func (f *feed) Demand(d capture.Demand) {
+	if d.Reported {
+		f.loss.take(d.Loss)
+	}
+}
 
 // Close gives the place back.
 func (f *feed) Close() error {

@@ -69,6 +69,7 @@ type period struct {
 
 // counters are the atoms of Stats.
 type counters struct {
+	expected                                                                     atomic.Int64 // percent
 	overruns, dropped                                                            atomic.Int64
 	received, played, concealed, recovered, late, duplicate, cut, added, garbled atomic.Int64
 }
@@ -89,6 +90,9 @@ type Stats struct {
 
 	// Delay is the longest that a jitter buffer adds now.
 	Delay time.Duration
+	// Expected is the share of lost packets, in percent, that what is sent is prepared for: it
+	// follows the reports of the peer that loses most.
+	Expected int
 }
 
 // New checks the configuration; it opens nothing.
@@ -114,6 +118,7 @@ func New(cfg Config) (*Source, error) {
 		s.spare <- new(period)
 	}
 	s.players.Store(new([]*player))
+	s.stats.expected.Store(100 * startLoss)
 	return s, nil
 }
 
@@ -131,13 +136,14 @@ func (s *Source) Stats() Stats {
 		Overruns: c.overruns.Load(), Dropped: c.dropped.Load(), Received: c.received.Load(),
 		Played: c.played.Load(), Concealed: c.concealed.Load(), Late: c.late.Load(),
 		Duplicate: c.duplicate.Load(), Cut: c.cut.Load(), Garbled: c.garbled.Load(), Recovered: c.recovered.Load(), Added: c.added.Load(),
-		Delay: time.Duration(delay) * time.Second / capture.SampleRate,
+		Expected: int(c.expected.Load()),
+		Delay:    time.Duration(delay) * time.Second / capture.SampleRate,
 	}
 }
 
 // Open returns a feed of the coded microphone, and has the card opened if it is off. It
-// fails with capture.ErrNotRunning outside Run. Demands on the feed are not heeded: speech
-// has one bit rate.
+// fails with capture.ErrNotRunning outside Run. Of the demands on the feed, reported loss is heeded:
+// the worst is what error correction is prepared for. Speech has one bit rate.
 func (s *Source) Open() (capture.Feed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -311,12 +317,14 @@ func (s *Source) period(mic, speaker []int16) {
 // encode codes the microphone until ctx ends.
 func (s *Source) encode(ctx context.Context, encoder capture.SoundEncoder) {
 	var pool capture.PacketPool
+	expected := newExpectation()
 	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case b := <-s.heard:
+			s.expect(encoder, &expected)
 			err := s.send(encoder, &pool, b)
 			s.spare <- b
 			switch {

@@ -74,6 +74,11 @@ func Sound(t *testing.T, newEncoder func() (capture.SoundEncoder, error), newDec
 	if err := d.Recover(nil, pcm[:capture.PeriodSamples]); err == nil {
 		t.Error("something is recovered of no packet")
 	}
+	for _, loss := range []float64{0, 0.3, 1, -0.1, 1.1, math.NaN()} {
+		if err := e.Expect(loss); (err == nil) != (loss >= 0 && loss <= 1) {
+			t.Errorf("a loss of %v: %v", loss, err)
+		}
+	}
 	if _, err := e.Encode(Voice(0)[:100], dst); err == nil {
 		t.Error("a short period is encoded")
 	}
@@ -87,6 +92,9 @@ func Sound(t *testing.T, newEncoder func() (capture.SoundEncoder, error), newDec
 	}
 	if _, err := e.Encode(Voice(0), dst); err == nil {
 		t.Error("encoded after Close")
+	}
+	if err := e.Expect(0.1); err == nil {
+		t.Error("told after Close")
 	}
 	if _, err := d.Decode(nil, pcm); err == nil {
 		t.Error("decoded after Close")

@@ -83,6 +83,7 @@ func (voice) Decode(_ []byte, pcm []int16) (int, error) {
 	return min(len(pcm), capture.PeriodSamples), nil
 }
 func (voice) Recover([]byte, []int16) error { return nil }
+func (voice) Expect(float64) error          { return nil }
 func (voice) Close() error                  { return nil }
 
 func newRig(t *testing.T, change func(*Config)) *rig {

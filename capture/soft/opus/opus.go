@@ -12,6 +12,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
 
 	_ "github.com/pion/mediadevices/pkg/codec/opus" // for its static library
@@ -22,7 +23,7 @@ import (
 const (
 	bitRate    = 32_000 // full-band speech
 	complexity = 5      // half the work of 9, which few hear the difference to
-	lossShare  = 10     // percent; what in-band FEC prepares for
+	lossShare  = 10     // percent; what in-band FEC prepares for until it is told
 
 	// MaxPacket is the longest packet of one Opus frame in bytes (RFC 6716 section 3.4).
 	MaxPacket = 1275
@@ -71,6 +72,21 @@ func (e *encoder) Encode(pcm []int16, dst []byte) (int, error) {
 		return 0, fmt.Errorf("encode Opus: %s", errorText(n))
 	}
 	return int(n), nil
+}
+
+// Expect sets how much in-band FEC prepares for: a share of the bits goes into it. With 5 % or
+// less the sound keeps its band width, and FEC is left out when there is no room for it.
+func (e *encoder) Expect(loss float64) error {
+	if e.c == nil {
+		return capture.ErrClosed
+	}
+	if !(loss >= 0 && loss <= 1) {
+		return fmt.Errorf("expect loss: %v is no share", loss)
+	}
+	if code := C.intercom_opus_set(e.c, C.OPUS_SET_PACKET_LOSS_PERC_REQUEST, C.opus_int32(math.Round(100*loss))); code != C.OPUS_OK {
+		return fmt.Errorf("expect loss: %s", errorText(code))
+	}
+	return nil
 }
 
 // Close frees the encoder. It may be called more than once.

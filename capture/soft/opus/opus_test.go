@@ -4,6 +4,7 @@ package opus
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"intercom/capture"
@@ -235,4 +236,48 @@ func TestSilenceIsQuiet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExpect: the more loss is expected the more of a lost packet comes with the next one.
+func TestExpect(t *testing.T) {
+	var share [3]float64
+	for i, loss := range []float64{0, 0.1, 0.3} {
+		e := newEncoder(t)
+		if err := e.Expect(loss); err != nil {
+			t.Fatal(err)
+		}
+		d, err := NewDecoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		r := rand.New(rand.NewPCG(1, 2))
+		made := make([]int16, capture.PeriodSamples)
+		with := 0
+		for range 100 {
+			voice := capturetest.Voice(r.IntN(1000)) // no period goes on with the one before
+			var dst [MaxPacket]byte
+			n, err := e.Encode(voice, dst[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hasFEC(dst[:n]) {
+				with++
+			}
+			if err := d.Recover(dst[:n], made); err != nil {
+				t.Fatal(err)
+			}
+		}
+		share[i] = float64(with) / 100
+	}
+	t.Logf("packets that bring one before them: %.2f, %.2f, %.2f", share[0], share[1], share[2])
+	if share[0] > 0.01 || share[1] < 0.8 || share[2] < 0.8 {
+		t.Errorf("%.2f of the packets bring one before them without expected loss, %.2f with 10 %% and %.2f with 30 %%; want none and most", share[0], share[1], share[2])
+	}
+}
+
+// hasFEC tells whether a mono SILK or hybrid packet of 20 ms has a LBRR frame: the second
+// bit of its first frame (RFC 6716, 4.2.3; the first is the voice activity's).
+func hasFEC(packet []byte) bool {
+	return packet[0]>>3 < 16 && len(packet) > 1 && packet[1]&0x40 != 0
 }
