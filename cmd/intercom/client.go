@@ -164,6 +164,10 @@ func printStatus(w io.Writer, st control.Status) error {
 		names[i] = b.Name
 	}
 	row("buttons", "%s", strings.Join(names, ", "))
+	if j := st.Journal; j != nil {
+		row("journal", "%d lines, the last one's hash is", j.Lines)
+		row("", "%s", j.Head)
+	}
 	if len(st.Health) == 0 {
 		row("health", "all is well")
 	}

@@ -93,6 +93,10 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 			return nil, exitError{exitConfig, c.wrong("journal.file", "%v", err)}
 		}
 	}
+	configured, err := c.parts()
+	if err != nil {
+		return nil, err
+	}
 	socket := c.Control.Socket
 	if socket == "" {
 		socket = defaultSocket()
@@ -101,7 +105,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		return nil, exitError{exitListen, err}
 	}
 	cfg := station.Config{
-		Version: version, Logger: log, Journal: b.journal,
+		Version: version, Logger: log, Journal: b.journal, Configured: configured,
 		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
 		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
 		ICE:     c.ice(),

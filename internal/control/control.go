@@ -21,8 +21,9 @@ type Event struct {
 	Name string `json:"name,omitempty"` // a button's, a lock's, a resident's, a condition's
 	// Reason is set where something was refused, failed or ended; a short phrase.
 	Reason string `json:"reason,omitempty"`
-	Text   string `json:"text"`            // a sentence for a person
-	Times  *Times `json:"times,omitempty"` // of Timed
+	Text   string `json:"text"`             // a sentence for a person
+	Times  *Times `json:"times,omitempty"`  // of Timed
+	Config *Parts `json:"config,omitempty"` // of Configured
 }
 
 // The types of events.
@@ -49,7 +50,14 @@ const (
 	HealthChanged = "health_changed" // condition Name; Reason is empty when it is well again
 	Started       = "started"        // the station
 	Stopped       = "stopped"        // the station
+	Interrupted   = "interrupted"    // the run before did not stop in good order; in the journal alone
+	Configured    = "configured"     // with what configuration the station starts; in the journal alone
 )
+
+// Parts has a hash of each part of a configuration, without its secrets.
+type Parts struct {
+	Hashes map[string]string `json:"hashes"`
+}
 
 // Status is the state of a station at one moment.
 type Status struct {
@@ -67,6 +75,7 @@ type Status struct {
 	Brightness *Brightness `json:"brightness,omitempty"`
 	Speaker    Level       `json:"speaker"` // what the loudspeaker plays
 	Health     []Condition `json:"health"`  // what is wrong; empty: all is well
+	Journal    *Journal    `json:"journal,omitempty"`
 }
 
 // Link is the connection to the chat server.
@@ -155,6 +164,12 @@ type Level struct {
 	On        bool    `json:"on"`
 	DBFS      float64 `json:"dbfs"`      // root mean square; 0 is full scale, -100 silence
 	Frequency float64 `json:"frequency"` // dominant, in Hz; 0 in silence
+}
+
+// Journal is the end of the journal's chain: to be kept elsewhere, for intercom journal --head.
+type Journal struct {
+	Lines uint64 `json:"lines"` // since it was begun
+	Head  string `json:"head"`  // the last one's hash
 }
 
 // Condition is something that is wrong with the station.

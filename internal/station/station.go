@@ -82,7 +82,10 @@ type Config struct {
 	// the press is taken as if the line had reported it.
 	Press   func(name string) error
 	Journal *journal.Journal // nil: none is kept
-	Logger  *slog.Logger     // nil: nothing is logged
+	// Configured has a hash of each part of the configuration, for the journal; it must not
+	// show secrets.
+	Configured map[string]string
+	Logger     *slog.Logger // nil: nothing is logged
 }
 
 // Button is a button's wiring and label.
@@ -284,32 +287,6 @@ func (s *Station) Run(ctx context.Context) error {
 // errEnded is why Run returns although nobody asked it to.
 var errEnded = errors.New("it is not expected to end by itself")
 
-// writeJournal writes what was published: the disk may be slow, the door may not. What is
-// still waiting when ctx ends is written, too.
-func (s *Station) writeJournal(ctx context.Context) {
-	for {
-		select {
-		case e := <-s.journal:
-			s.append(e)
-		case <-ctx.Done():
-			for {
-				select {
-				case e := <-s.journal:
-					s.append(e)
-				default:
-					return
-				}
-			}
-		}
-	}
-}
-
-func (s *Station) append(e control.Event) {
-	if s.cfg.Journal != nil {
-		s.health.Report("journal", s.cfg.Journal.Append(e))
-	}
-}
-
 // publish tells everybody who listens what happened.
 func (s *Station) publish(e control.Event) {
 	if e.Time.IsZero() {
@@ -320,6 +297,7 @@ func (s *Station) publish(e control.Event) {
 	select {
 	case s.journal <- e:
 	default:
+		s.loseEvent()
 		s.health.Report("journal", errors.New("the disk is too slow: an event was not written"))
 	}
 }
@@ -337,6 +315,7 @@ func (s *Station) healthChanged(c health.Condition, wrong bool) {
 	select {
 	case s.journal <- e:
 	default:
+		s.loseEvent()
 	}
 	select {
 	case s.faults <- struct{}{}:

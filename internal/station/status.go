@@ -98,6 +98,7 @@ func (s *Station) Status() control.Status {
 	if luma, dark, ok := s.video.Brightness(); ok {
 		st.Brightness = &control.Brightness{Luma: luma, Dark: dark}
 	}
+	st.Journal = s.journalHead()
 	st.Speaker.DBFS = silence
 	if s.cfg.Speaker != nil && s.sound.On() {
 		st.Speaker.On, st.Speaker.DBFS, st.Speaker.Frequency = s.cfg.Speaker()
