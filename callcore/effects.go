@@ -102,7 +102,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case tellRejected:
 		l.emit(Rejected{l.head(p, c.signal.Device), c.info})
 	case tellHungUp:
-		l.emit(HungUp{l.head(p, c.signal.Device), c.info})
+		l.emit(HungUp{l.head(p, c.signal.Device), c.info, c.live, c.notLive})
 	case tellNotAnswered:
 		l.emit(NotAnswered{l.head(p, "")})
 	case tellInvalid:

@@ -19,6 +19,9 @@ type Head struct {
 	User signaling.UserID
 	// Device is the resource that the user signaled from, if it is known.
 	Device string
+	// Wire is the id by which the user's phone knows the session; see Session.ID. It is empty
+	// in events that are about nobody in particular.
+	Wire string
 }
 
 // Header returns the head.
@@ -49,10 +52,13 @@ type Rejected struct {
 	Info map[string]string
 }
 
-// HungUp says that User hung up, or cancelled while we rang.
+// HungUp says that User hung up, or cancelled while we rang. Live is as in Updated, of the
+// moment before: "open, and end the call" may be in Info.
 type HungUp struct {
 	Head
-	Info map[string]string
+	Info    map[string]string
+	Live    bool
+	NotLive string
 }
 
 // NotAnswered says that User did not answer in time; or, in an incoming session, that we
@@ -70,6 +76,18 @@ type Updated struct {
 	Extra []signaling.Field // what else was in the update, as the SDKs put it there
 	Live  bool
 	// NotLive tells a person why Live is false; empty if it is true.
+	NotLive string
+}
+
+// Message brings a system message of the chat; apps whose SDK has no update send it
+// instead. Session is the live one it is about: that whose id on the wire is in Info as
+// "sessionID", or, if there is none in it, that with User. Live is as in Updated. Those of
+// the device in a call are told at a rate of their own, one in three seconds and five at
+// once; all others together at another one. What is beyond that is dropped.
+type Message struct {
+	Head
+	Info    map[string]string
+	Live    bool
 	NotLive string
 }
 
@@ -141,7 +159,8 @@ type MediaFailed struct {
 }
 
 // SendFailed says that a signal to User could not be sent. A call is repeated by itself,
-// an accept or hangUp when the link is back.
+// an accept or hangUp when the link is back. Kind is zero for a system message, which is
+// not repeated.
 type SendFailed struct {
 	Head
 	Kind signaling.Kind

@@ -46,6 +46,7 @@ type loop struct {
 	peers     map[peerKey]*peer
 	ended     ended
 	pending   []Event
+	strangers bucket     // of messages from who is in no call
 	lost      bool       // the link, or a signal since it came up
 	unsent    []outgoing // to be tried again when the link is back
 	farewells []farewell // that a dead link may have swallowed
@@ -68,6 +69,9 @@ type cause struct {
 	info   map[string]string
 	report report
 	err    error
+	// live says that the signal came from a live call, and notLive why it did not.
+	live    bool
+	notLive string
 }
 
 // op is an operation of the API.
@@ -80,11 +84,12 @@ const (
 	opHangUp
 	opUpdate
 	opClosePeer
+	opTell
 )
 
 var opNames = [...]string{
 	opCall: "call", opAccept: "accept", opReject: "reject", opHangUp: "hang up", opUpdate: "update",
-	opClosePeer: "close peer",
+	opClosePeer: "close peer", opTell: "tell",
 }
 
 func (o op) String() string { return opNames[o] }
@@ -95,6 +100,7 @@ type request struct {
 	session *Session
 	info    map[string]string
 	users   []signaling.UserID
+	message *signaling.Message // opTell: it has no session
 	reply   chan error
 }
 
@@ -223,6 +229,10 @@ func (l *loop) receive(ctx context.Context) {
 
 // request carries out an operation of the API, or says which rule it breaks.
 func (l *loop) request(ctx context.Context, r request) error {
+	if r.op == opTell {
+		l.post(outgoing{message: r.message})
+		return nil
+	}
 	s := r.session
 	defer l.settle(s)
 	var in input
@@ -338,7 +348,7 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 }
 
 func (l *loop) head(p *peer, device string) Head {
-	return Head{Time: time.Now(), Session: p.session, User: p.user, Device: device}
+	return Head{Time: time.Now(), Session: p.session, User: p.user, Device: device, Wire: p.wire}
 }
 
 func (l *loop) headOf(s *Session) Head { return Head{Time: time.Now(), Session: s} }

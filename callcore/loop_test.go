@@ -24,9 +24,10 @@ func (silent) Play(signaling.UserID, capture.Codec) (capture.Player, error) {
 // alone is a channel to nobody.
 type alone struct{}
 
-func (alone) Self() signaling.UserID                        { return 1 }
-func (alone) Send(context.Context, *signaling.Signal) error { return errors.New("not here") }
-func (alone) Probe(context.Context) error                   { return errors.New("not here") }
+func (alone) Self() signaling.UserID                         { return 1 }
+func (alone) Send(context.Context, *signaling.Signal) error  { return errors.New("not here") }
+func (alone) Tell(context.Context, *signaling.Message) error { return errors.New("not here") }
+func (alone) Probe(context.Context) error                    { return errors.New("not here") }
 func (alone) Receive(ctx context.Context) (signaling.Event, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()

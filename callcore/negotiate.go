@@ -127,14 +127,27 @@ func bandwidthOf(info map[string]string) int {
 	return n
 }
 
-// callInfo is the application data of a call, with the bandwidth if there is one.
+// callInfo is the application data of a call: those for all, those for this user alone, and
+// the bandwidth if there is one.
 func (p *peer) callInfo() map[string]string {
-	if p.session.bandwidth == 0 || p.info[infoBandwidth] != "" {
-		return p.info
+	info := joined(p.info, p.own)
+	if p.session.bandwidth == 0 || info[infoBandwidth] != "" {
+		return info
 	}
-	info := map[string]string{infoBandwidth: strconv.Itoa(p.session.bandwidth)}
-	maps.Copy(info, p.info)
-	return info
+	return joined(map[string]string{infoBandwidth: strconv.Itoa(p.session.bandwidth)}, info)
+}
+
+// joined returns both; of a key that both have, the value that more has.
+func joined(info, more map[string]string) map[string]string {
+	if len(more) == 0 {
+		return info
+	}
+	all := maps.Clone(info)
+	if all == nil {
+		all = make(map[string]string, len(more))
+	}
+	maps.Copy(all, more)
+	return all
 }
 
 // description is ours, as the peer gets it; a spare connection's as it is.

@@ -143,12 +143,13 @@ func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause)
 	case armFirst:
 		p.grace = now.Add(firstTime)
 	case armParting:
-		if p.lost.IsZero() {
+		up := p.lost.IsZero()
+		if up {
 			p.lost = now
 		}
 		p.limit = p.lost.Add(min(partedTime, l.cfg.Timers.Disconnect))
 		p.grace = now.Add(farewellTime)
-		l.parted(p)
+		l.parted(p, up)
 	case armRetry:
 		p.grace = now.Add(retryTime)
 		if l.polite(p) {

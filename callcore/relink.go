@@ -13,7 +13,11 @@ import (
 
 // leaving is what is known of the end of a call, as long as that is not certain.
 type leaving struct {
-	closed bool              // the peer closed the connection
+	closed bool // the peer closed the connection
+	// closedLive says that the call was live when it did, at closedAt.
+	closedLive bool
+	closedAt   time.Time
+
 	leftBy *signaling.Signal // a hangUp from another device of the user
 	leftAt time.Time
 }
@@ -32,10 +36,16 @@ func (p *peer) rebinds(s *signaling.Signal) bool {
 }
 
 // parted takes it that the peer closed the connection. If another device of the user has
-// just hung up, it was the same one.
-func (l *loop) parted(p *peer) {
+// just hung up, it was the same one. Up says that the connection was up.
+func (l *loop) parted(p *peer, up bool) {
+	if !p.closed {
+		quiet, ever := p.conn.quiet()
+		p.closedLive, p.closedAt = up && ever && quiet <= liveMedia, time.Now()
+	}
 	p.closed = true
 	if p.leftBy != nil && time.Since(p.leftAt) <= farewellTime {
-		l.todo = append(l.todo, step{p, hangUpReceived, cause{signal: p.leftBy, info: p.leftBy.Info}})
+		l.todo = append(l.todo, step{p, hangUpReceived, cause{
+			signal: p.leftBy, info: p.leftBy.Info, notLive: ErrOtherDevice.Error(),
+		}})
 	}
 }

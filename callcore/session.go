@@ -24,6 +24,8 @@ type Invite struct {
 	// goes into the descriptions, and to the users as "bandwidth" in the application data,
 	// which a JS callee obeys.
 	Bandwidth int
+	// Info is application data for one user alone, joined to what Call takes for all of them.
+	Info map[signaling.UserID]map[string]string
 	// Pressed is when somebody asked for the call, for the Timeline; zero: with Call.
 	Pressed time.Time
 }
@@ -77,7 +79,7 @@ func (c *Client) NewSession(inv Invite) (*Session, error) {
 		if inv.Mode == RingGroup && len(inv.Users) > 1 {
 			wire, opponents = uuid.NewString(), []signaling.UserID{u}
 		}
-		s.add(u, wire, c.cfg.Channel.Self(), opponents, idle)
+		s.add(u, wire, c.cfg.Channel.Self(), opponents, idle).own = maps.Clone(inv.Info[u])
 	}
 	return s, nil
 }
@@ -96,6 +98,11 @@ func (c *Client) check(inv Invite) error {
 		return fmt.Errorf("%w: %d", ErrBadCallType, inv.CallType)
 	case inv.Bandwidth < 0 || inv.Bandwidth > maxBandwidth:
 		return fmt.Errorf("%w: %d", ErrBadBandwidth, inv.Bandwidth)
+	}
+	for u := range inv.Info {
+		if !slices.Contains(inv.Users, u) {
+			return fmt.Errorf("%w: %d, and there are application data for him", ErrNotInSession, u)
+		}
 	}
 	for i, u := range inv.Users {
 		switch {
@@ -161,6 +168,11 @@ func (s *Session) PeerState(u signaling.UserID) PeerState {
 
 // Call calls the users. info is application data for them; it may be nil.
 func (s *Session) Call(ctx context.Context, info map[string]string) error {
+	for _, p := range s.peers {
+		if err := signaling.CheckInfo(joined(info, p.own)); err != nil {
+			return &OpError{Op: opCall.String(), Session: s.id, Err: fmt.Errorf("%w: %w", ErrBadInfo, err)}
+		}
+	}
 	return s.ask(ctx, opCall, info)
 }
 
@@ -221,8 +233,9 @@ type peer struct {
 	wire      string // the session's id on the wire
 	initiator signaling.UserID
 	opponents []signaling.UserID
-	traffic   traffic       // atomic
-	shown     atomic.Uint32 // PeerState; written by the loop
+	own       map[string]string // of Invite.Info; it does not change
+	traffic   traffic           // atomic
+	shown     atomic.Uint32     // PeerState; written by the loop
 
 	// What follows is the loop's.
 	state   state
@@ -246,6 +259,8 @@ type peer struct {
 	called     time.Time // last, if he is a member of a conference of somebody else's
 
 	dial, ring, grace, limit, resend time.Time // when the timers are due; zero: off
+
+	messages bucket // from the device in the call
 
 	reconnection
 }

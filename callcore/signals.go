@@ -18,6 +18,8 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 	switch e := e.(type) {
 	case *signaling.Signal:
 		l.signal(ctx, e)
+	case *signaling.Message:
+		l.told(e)
 	case *signaling.Bounce:
 		h := Head{Time: now, User: e.Peer, Device: e.Device}
 		for _, s := range l.sessions {
@@ -91,7 +93,12 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 			l.step(ctx, p, callCrossed, cause{signal: p.crossed, info: p.crossed.Info})
 			return
 		}
-		l.step(ctx, p, inputOf[s.Kind], cause{signal: s, info: s.Info})
+		c := cause{signal: s, info: s.Info}
+		if s.Kind == signaling.HangUp {
+			c.notLive = l.notLiveBefore(p, s.Device)
+			c.live = c.notLive == ""
+		}
+		l.step(ctx, p, inputOf[s.Kind], c)
 	}
 }
 
@@ -139,7 +146,7 @@ func (l *loop) stray(ctx context.Context, s *signaling.Signal) {
 			l.reply(s, signaling.HangUp)
 		}
 	case s.Kind == signaling.Update && known:
-		l.emit(Updated{Head{time.Now(), was.session, s.Peer, s.Device}, s.Info, s.Extra, false, "the call has ended"})
+		l.emit(Updated{Head{time.Now(), was.session, s.Peer, s.Device, s.Session}, s.Info, s.Extra, false, "the call has ended"})
 		return
 	case s.Kind == signaling.Accept:
 		// Whoever accepts waits for a connection: the call has ended, or we were
@@ -253,7 +260,7 @@ func (l *loop) invalid(p *peer, s *signaling.Signal, err error) {
 }
 
 func (l *loop) invalidIn(in *Session, s *signaling.Signal, err error) {
-	h := Head{time.Now(), in, s.Peer, s.Device}
+	h := Head{time.Now(), in, s.Peer, s.Device, s.Session}
 	l.log.Info("signal ignored", keyCall, s.Session, keyPeer, int64(s.Peer), keyDev, s.Device, keyCause, s.Kind.String(), keyError, err)
 	l.emit(Invalid{h, s, err})
 }
@@ -277,6 +284,7 @@ func (l *loop) send(p *peer, s *signaling.Signal) {
 type outgoing struct {
 	peer    *peer // nil: a reply about no session
 	signal  *signaling.Signal
+	message *signaling.Message // in the place of a signal
 	retried bool
 }
 
@@ -291,7 +299,9 @@ var errOutboxFull = errors.New("too many signals are waiting to be written")
 func (l *loop) post(o outgoing) {
 	select {
 	case l.outbox <- o:
-		l.keepFarewell(o)
+		if o.signal != nil {
+			l.keepFarewell(o)
+		}
 	default:
 		l.sendFailed(sendFailure{o, errOutboxFull})
 	}
@@ -302,9 +312,14 @@ func (l *loop) post(o outgoing) {
 func (l *loop) write(ctx context.Context) {
 	for o := range l.outbox {
 		one, done := context.WithTimeout(ctx, sendTimeout)
-		err := l.cfg.Channel.Send(one, o.signal)
+		var err error
+		if o.message != nil {
+			err = l.cfg.Channel.Tell(one, o.message)
+		} else {
+			err = l.cfg.Channel.Send(one, o.signal)
+		}
 		done()
-		if k := o.signal.Kind; err == nil && o.peer != nil && (k == signaling.Call || k == signaling.Accept) {
+		if err == nil && o.peer != nil && (o.signal.Kind == signaling.Call || o.signal.Kind == signaling.Accept) {
 			o.peer.traffic.reached(momentSent)
 		}
 		if err != nil {
@@ -320,6 +335,11 @@ func (l *loop) write(ctx context.Context) {
 // itself, and old candidates are in its SDP.
 func (l *loop) sendFailed(f sendFailure) {
 	l.lose()
+	if m := f.message; m != nil {
+		l.log.Warn("message not sent", keyPeer, int64(m.Peer), keyError, f.err)
+		l.emit(SendFailed{Head{Time: time.Now(), User: m.Peer, Device: m.Device}, 0, f.err})
+		return
+	}
 	k := f.signal.Kind
 	l.log.Warn("signal not sent", keyCall, f.signal.Session, keyPeer, int64(f.signal.Peer), keyCause, k.String(), keyError, f.err)
 	h := Head{Time: time.Now(), User: f.signal.Peer, Device: f.signal.Device}

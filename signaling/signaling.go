@@ -1,5 +1,5 @@
 // Package signaling holds the words of call signaling: the six signals of QuickBlox
-// video calling and the channel that carries them. It is vocabulary only: it opens no
+// video calling, system messages, and the channel that carries them. It is vocabulary only: it opens no
 // connection, knows no XML and starts no goroutine. signaling/quickblox puts signals on
 // the wire, signaling/memory carries them between clients of one process.
 package signaling
@@ -112,7 +112,16 @@ type Signal struct {
 	Extra      []Field // unknown elements, in order; kept, and sent again when set
 }
 
-// Event is what a Channel delivers: *Signal, *Bounce, LinkUp or LinkDown.
+// Message is a system message of the chat, received or to be sent: application data that
+// belongs to no call. Apps whose SDK has no update send it instead.
+type Message struct {
+	ID     string // the stanza's; Tell sets one if it is empty
+	Peer   UserID
+	Device string            // as in a Signal
+	Info   map[string]string // flat; see CheckInfo
+}
+
+// Event is what a Channel delivers: *Signal, *Message, *Bounce, LinkUp or LinkDown.
 type Event interface{ signalingEvent() }
 
 // Bounce says that a signal of ours came back undelivered (stanza type "error").
@@ -132,6 +141,7 @@ type LinkUp struct{}
 type LinkDown struct{ Err error }
 
 func (*Signal) signalingEvent()  {}
+func (*Message) signalingEvent() {}
 func (*Bounce) signalingEvent()  {}
 func (LinkUp) signalingEvent()   {}
 func (LinkDown) signalingEvent() {}
@@ -144,8 +154,10 @@ type Channel interface {
 	// Send writes one signal, or returns an error now; it never queues. A nil error
 	// says that it was written, not that it arrived.
 	Send(context.Context, *Signal) error
+	// Tell writes one system message, as Send does a signal.
+	Tell(context.Context, *Message) error
 	// Receive returns the next event in the order of arrival. The signal is the
-	// caller's. The error is the context's, or says that the channel was closed.
+	// caller's. More messages than anybody needs are dropped, signals never. The error is the context's, or says that the channel was closed.
 	Receive(context.Context) (Event, error)
 	// Probe proves that the link works by a round trip to the server, and starts the
 	// repair of a dead one, for which it does not wait.

@@ -201,6 +201,14 @@ func (ch *chat) Send(ctx context.Context, s *signaling.Signal) error {
 	return errNotYet
 }
 
+// Tell writes one system message, or says that the link is down.
+func (ch *chat) Tell(ctx context.Context, m *signaling.Message) error {
+	if c := ch.current(); c != nil {
+		return c.Tell(ctx, m)
+	}
+	return errNotYet
+}
+
 // Receive returns the next event; there is none before the login.
 func (ch *chat) Receive(ctx context.Context) (signaling.Event, error) {
 	select {

@@ -92,6 +92,15 @@ func (c *Client) Device() string { return c.device }
 // Send delivers a copy of s to the devices it is addressed to. If there are none it comes
 // back as a Bounce.
 func (c *Client) Send(ctx context.Context, s *signaling.Signal) error {
+	return c.deliver(ctx, s.Kind.String(), &s.ID, s.Peer, s.Device, func() signaling.Event {
+		copied := clone(s)
+		copied.Peer, copied.Device = c.user, c.device
+		return copied
+	})
+}
+
+// deliver has copies made of something, one for each device it is addressed to.
+func (c *Client) deliver(ctx context.Context, what string, id *string, peer signaling.UserID, device string, copied func() signaling.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -101,30 +110,35 @@ func (c *Client) Send(ctx context.Context, s *signaling.Signal) error {
 	if err := c.usable(); err != nil {
 		return err
 	}
-	if s.ID == "" {
+	if *id == "" {
 		h.lastID++
-		s.ID = strconv.Itoa(h.lastID)
+		*id = strconv.Itoa(h.lastID)
 	}
 	if c.swallows {
 		return nil
 	}
 	reached := false
 	for _, to := range h.clients {
-		if to.user != s.Peer || !to.up || (s.Device != "" && to.device != s.Device) {
+		if to.user != peer || !to.up || (device != "" && to.device != device) {
 			continue
 		}
 		if len(to.inbox) >= inboxSize {
-			return fmt.Errorf("memory: send %s to %s/%s: its inbox is full", s.Kind, to.user, to.device)
+			return fmt.Errorf("memory: send %s to %s/%s: its inbox is full", what, to.user, to.device)
 		}
 		reached = true
-		copied := clone(s)
-		copied.Peer, copied.Device = c.user, c.device
-		to.put(h.Delay, copied)
+		to.put(h.Delay, copied())
 	}
 	if !reached {
-		c.put(h.Delay, &signaling.Bounce{Peer: s.Peer, Device: s.Device, ID: s.ID, Condition: "service-unavailable"})
+		c.put(h.Delay, &signaling.Bounce{Peer: peer, Device: device, ID: *id, Condition: "service-unavailable"})
 	}
 	return nil
+}
+
+// Tell delivers a copy of m as Send does a signal.
+func (c *Client) Tell(ctx context.Context, m *signaling.Message) error {
+	return c.deliver(ctx, "message", &m.ID, m.Peer, m.Device, func() signaling.Event {
+		return &signaling.Message{ID: m.ID, Peer: c.user, Device: c.device, Info: maps.Clone(m.Info)}
+	})
 }
 
 // Receive returns the next event that has arrived.

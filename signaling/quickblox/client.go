@@ -48,12 +48,12 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Stats counts signals since New.
+// Stats counts signals and system messages since New.
 type Stats struct {
 	Sent, Received uint64
 	Bounced        uint64 // our signals that came back
 	Ignored        uint64 // well made, and not for us to act upon: chat, delayed, our own echo
-	Dropped        uint64 // malformed, of unknown kind, or from no user of our application
+	Dropped        uint64 // malformed, of unknown kind, from no user of our application, or messages beyond what may wait
 }
 
 // Client is a signaling.Channel over a supervised chat link. Run must run for it to do
@@ -144,26 +144,31 @@ func (c *Client) Send(ctx context.Context, s *signaling.Signal) error {
 	if err != nil {
 		return err
 	}
-	refuse := func(reason string) error { return &EncodeError{Kind: s.Kind.String(), Reason: reason} }
-	if s.Peer <= 0 {
+	return c.write(ctx, s.Kind.String(), &s.ID, s.Peer, s.Device, params)
+}
+
+// write puts what was encoded into a stanza and writes that.
+func (c *Client) write(ctx context.Context, kind string, id *string, peer signaling.UserID, device string, params []byte) error {
+	refuse := func(reason string) error { return &EncodeError{Kind: kind, Reason: reason} }
+	if peer <= 0 {
 		return refuse("peer is missing")
 	}
-	to := c.bare(s.Peer)
-	if s.Device != "" {
-		full, err := jid.New(c.node(s.Peer), c.cfg.ChatDomain, s.Device)
+	to := c.bare(peer)
+	if device != "" {
+		full, err := jid.New(c.node(peer), c.cfg.ChatDomain, device)
 		if err != nil {
-			return refuse("device " + strconv.Quote(clip(s.Device)) + " is no resource")
+			return refuse("device " + strconv.Quote(clip(device)) + " is no resource")
 		}
 		to = full.String()
 	}
-	if s.ID == "" {
-		s.ID = c.ids.next()
+	if *id == "" {
+		*id = c.ids.next()
 	}
-	if !signaling.ValidText(s.ID) || strings.ContainsAny(s.ID, "\t\r\n") || len(s.ID) > maxSession {
+	if !signaling.ValidText(*id) || strings.ContainsAny(*id, "\t\r\n") || len(*id) > maxSession {
 		return refuse("id is no attribute value")
 	}
-	if err := c.link.Send(ctx, envelope(s.ID, to, params)); err != nil {
-		return fmt.Errorf("send %v to %v: %w", s.Kind, s.Peer, err)
+	if err := c.link.Send(ctx, envelope(*id, to, params)); err != nil {
+		return fmt.Errorf("send %s to %v: %w", kind, peer, err)
 	}
 	c.sent.Add(1)
 	return nil
@@ -221,6 +226,15 @@ func (c *Client) handle(e xmpp.Event) error {
 	return nil
 }
 
+var errStranger = errors.New("sender is no user of this application")
+
+// sender is whom a stanza is from; no user, if of no application of ours.
+type sender struct {
+	address jid.JID
+	user    signaling.UserID
+	device  string
+}
+
 // message deals with one message stanza. The only error is ErrOverflow: nothing that a
 // stranger writes ends the link.
 func (c *Client) message(m *xmpp.Message) error {
@@ -231,6 +245,10 @@ func (c *Client) message(m *xmpp.Message) error {
 	}
 	if m.Type == "error" {
 		return c.bounce(m, root)
+	}
+	if t, ok, err := decodeMessage(root); ok {
+		c.told(sender{m.From, c.user(m.From), m.From.Resourcepart()}, t, err)
+		return nil
 	}
 	s, err := decode(root)
 	switch {
@@ -243,7 +261,7 @@ func (c *Client) message(m *xmpp.Message) error {
 		return nil
 	}
 	if s.Peer = c.user(m.From); s.Peer == 0 {
-		c.drop(m.From, errors.New("sender is no user of this application"))
+		c.drop(m.From, errStranger)
 		return nil
 	}
 	s.Device = m.From.Resourcepart()

@@ -1,6 +1,7 @@
-// Package quickblox speaks the call signaling of the QuickBlox SDKs: Encode and Decode
-// turn signals into the extraParams element of an XMPP message and back, and Client is
-// a signaling.Channel that carries them over a signaling/xmpp link.
+// Package quickblox speaks the call signaling of the QuickBlox SDKs, and the system messages
+// of their chat: Encode and Decode turn signals into the extraParams element of an XMPP
+// message and back, and Client is a signaling.Channel that carries them over a
+// signaling/xmpp link.
 //
 // It knows nothing of sessions, timers or media; see callcore. It never sends what an SDK
 // cannot stand: a browser that gets a call without opponents, or an empty candidate

@@ -12,6 +12,9 @@ import (
 // full queue means that nobody reads.
 const queueLimit = 256
 
+// messageLimit is how many system messages may wait: some for each phone of a house.
+const messageLimit = 32
+
 var (
 	// ErrClosed is returned by Receive after Run has ended.
 	ErrClosed = errors.New("quickblox: client is stopped")
@@ -28,7 +31,8 @@ type queue struct {
 
 	mu      sync.Mutex
 	events  []signaling.Event
-	signals int // those among events that are neither LinkUp nor LinkDown
+	signals int // those among events that are neither LinkUp nor LinkDown nor messages
+	told    int // messages among them
 }
 
 func newQueue() *queue {
@@ -47,9 +51,22 @@ func (q *queue) put(e signaling.Event) error {
 	return nil
 }
 
+// putMessage adds a system message, if there is room for one: nobody has to rely on them, and
+// whoever writes many of them shall not end the link.
+func (q *queue) putMessage(m *signaling.Message) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.told >= messageLimit {
+		return false
+	}
+	q.told++
+	q.add(m)
+	return true
+}
+
 // putLink adds LinkUp or LinkDown. It always has room: an up that nobody has seen and
 // that was followed by nothing vanishes with the down after it, so between two signals
-// there are two of them at most.
+// there are two of them at most; messages are bounded, too.
 func (q *queue) putLink(e signaling.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,6 +120,8 @@ func (q *queue) take() (signaling.Event, bool) {
 	q.events = q.events[1:]
 	switch e.(type) {
 	case signaling.LinkUp, signaling.LinkDown:
+	case *signaling.Message:
+		q.told--
 	default:
 		q.signals--
 	}
