@@ -26,6 +26,7 @@ type player struct {
 	src    *Source
 	name   string
 	closed atomic.Bool
+	stats  counters // its own
 	empty  chan *parcel
 	inbox  chan *parcel // has room for all parcels there are
 
@@ -65,7 +66,7 @@ func newPlayer(s *Source, name string, d capture.SoundDecoder) *player {
 
 // Write takes one RTP packet. It may be called from any goroutine.
 func (p *player) Write(r capture.Received) {
-	stats := &p.src.stats
+	stats := &p.stats
 	stats.received.Add(1)
 	if len(r.Payload) == 0 || len(r.Payload) > maxPayload {
 		stats.garbled.Add(1)
@@ -106,7 +107,7 @@ func (p *player) add(mix *[capture.PeriodSamples]int32) {
 
 // collect empties the inbox.
 func (p *player) collect() {
-	stats := &p.src.stats
+	stats := &p.stats
 	for {
 		select {
 		case b := <-p.inbox:
@@ -127,7 +128,7 @@ func (p *player) collect() {
 
 // count passes on what the jitter buffer has counted.
 func (p *player) count() {
-	stats := &p.src.stats
+	stats := &p.stats
 	stats.cut.Add(int64(p.jitter.cut - p.cut))
 	stats.added.Add(int64(p.jitter.added - p.added))
 	p.cut, p.added = p.jitter.cut, p.jitter.added
@@ -168,10 +169,10 @@ func (p *player) refill() bool {
 func (p *player) decode(payload []byte) bool {
 	n, err := p.decoder.Decode(payload, p.pcm[:])
 	if err != nil || n <= 0 || n > len(p.pcm) {
-		p.src.stats.garbled.Add(1)
+		p.stats.garbled.Add(1)
 		return false
 	}
-	p.src.stats.played.Add(1)
+	p.stats.played.Add(1)
 	p.jitter.samples = n
 	p.at, p.end = 0, n
 	return true
@@ -184,13 +185,13 @@ func (p *player) recover(next []byte) {
 		p.conceal()
 		return
 	}
-	p.src.stats.recovered.Add(1)
+	p.stats.recovered.Add(1)
 	p.at, p.end = 0, n
 }
 
 // conceal makes something for a packet that is missing, or might as well be.
 func (p *player) conceal() {
-	p.src.stats.concealed.Add(1)
+	p.stats.concealed.Add(1)
 	n := p.jitter.samples
 	if got, err := p.decoder.Decode(nil, p.pcm[:n]); err != nil || got != n {
 		clear(p.pcm[:n])

@@ -43,8 +43,9 @@ type Source struct {
 	log     *slog.Logger
 	changed chan struct{} // of capacity 1: somebody came or went
 	on      atomic.Bool
-	stats   counters
-	trouble bool // the last report was an error; runCard's
+	up      atomic.Bool // the card sounds
+	stats   counters    // of feeds, and of players that are gone
+	trouble bool        // the last report was an error; runCard's
 
 	mu      sync.Mutex
 	running bool
@@ -65,34 +66,6 @@ type Source struct {
 type period struct {
 	pcm [capture.PeriodSamples]int16
 	at  time.Time // when it began
-}
-
-// counters are the atoms of Stats.
-type counters struct {
-	expected                                                                     atomic.Int64 // percent
-	overruns, dropped                                                            atomic.Int64
-	received, played, concealed, recovered, late, duplicate, cut, added, garbled atomic.Int64
-}
-
-// Stats counts since the start. What was lost on the way is among Concealed.
-type Stats struct {
-	Overruns  int64 // periods of the microphone that the encoder was too late for
-	Dropped   int64 // coded periods that a feed was too late for
-	Received  int64 // packets from peers
-	Played    int64 // packets decoded
-	Recovered int64 // packets missing, made of the error correction in the next one
-	Concealed int64 // gaps filled by the decoder, Added among them
-	Late      int64 // packets that came after their turn
-	Duplicate int64 // packets that came twice
-	Cut       int64 // packets left out to shorten the delay, or for want of room
-	Added     int64 // packets made up to lengthen the delay
-	Garbled   int64 // packets that did not decode, or were empty or too long
-
-	// Delay is the longest that a jitter buffer adds now.
-	Delay time.Duration
-	// Expected is the share of lost packets, in percent, that what is sent is prepared for: it
-	// follows the reports of the peer that loses most.
-	Expected int
 }
 
 // New checks the configuration; it opens nothing.
@@ -124,22 +97,6 @@ func New(cfg Config) (*Source, error) {
 
 // On tells whether the card, and with it the microphone, is open, or being opened.
 func (s *Source) On() bool { return s.on.Load() }
-
-// Stats returns the counters.
-func (s *Source) Stats() Stats {
-	c := &s.stats
-	delay := int64(0)
-	for _, p := range *s.players.Load() {
-		delay = max(delay, p.delay.Load())
-	}
-	return Stats{
-		Overruns: c.overruns.Load(), Dropped: c.dropped.Load(), Received: c.received.Load(),
-		Played: c.played.Load(), Concealed: c.concealed.Load(), Late: c.late.Load(),
-		Duplicate: c.duplicate.Load(), Cut: c.cut.Load(), Garbled: c.garbled.Load(), Recovered: c.recovered.Load(), Added: c.added.Load(),
-		Expected: int(c.expected.Load()),
-		Delay:    time.Duration(delay) * time.Second / capture.SampleRate,
-	}
-}
 
 // Open returns a feed of the coded microphone, and has the card opened if it is off. It
 // fails with capture.ErrNotRunning outside Run. Of the demands on the feed, reported loss is heeded:
@@ -183,6 +140,9 @@ func (s *Source) leave(f *feed, p *player) {
 	defer s.mu.Unlock()
 	s.feeds = slices.DeleteFunc(slices.Clone(s.feeds), func(g *feed) bool { return g == f })
 	s.listening.Store(len(s.feeds) > 0)
+	if p != nil {
+		s.stats.add(&p.stats)
+	}
 	players := slices.DeleteFunc(slices.Clone(*s.players.Load()), func(q *player) bool { return q == p })
 	s.players.Store(&players)
 	s.poke()
@@ -263,11 +223,13 @@ func (s *Source) runCard(ctx context.Context) {
 		err := s.cfg.Duplex.Run(ctx, func(mic, speaker []int16) {
 			if !up {
 				up = true
+				s.up.Store(true)
 				retry.Up()
 				s.report(nil)
 			}
 			s.period(mic, speaker)
 		})
+		s.up.Store(false)
 		if ctx.Err() != nil {
 			return
 		}

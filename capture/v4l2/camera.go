@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/blackjack/webcam"
@@ -50,8 +51,9 @@ type Config struct {
 
 // Camera is a capture.Camera.
 type Camera struct {
-	cfg Config
-	log *slog.Logger
+	cfg     Config
+	log     *slog.Logger
+	spoiled atomic.Int64
 }
 
 var _ capture.Camera = (*Camera)(nil)
@@ -80,6 +82,10 @@ func (c *Camera) Format() capture.Format {
 	}
 	return capture.Format{Pixel: pixel, Width: c.cfg.Width &^ 1, Height: c.cfg.Height &^ 1, FPS: c.cfg.FPS}
 }
+
+// Spoiled is how many pictures were left out since the start because they were too short, or
+// no JPEG that can be decoded.
+func (c *Camera) Spoiled() int64 { return c.spoiled.Load() }
 
 // Offer opens a device for a moment and returns its modes, the one that this camera would
 // use of it, and why.
@@ -172,7 +178,9 @@ func (c *Camera) reader(d Device, best Mode, why string) (*reader, error) {
 		return nil, err
 	}
 	c.log.Info("camera opened", "camera", d.Path, "card", d.Card, "format", best.Pixel.String(), "width", l.width, "height", l.height, "fps", fps, "why", why)
-	return newReader(l, fps, c.cfg.DecodeJPEG), nil
+	r := newReader(l, fps, c.cfg.DecodeJPEG)
+	r.spoiled = &c.spoiled
+	return r, nil
 }
 
 // reader makes frames of what the driver delivers.
@@ -182,7 +190,9 @@ type reader struct {
 	decode func([]byte, *capture.Frame) error
 	raw    *capture.FramePool // of I420
 	coded  capture.CodedPool
-	bad    int
+	bad    int // spoiled pictures in a row
+
+	spoiled *atomic.Int64 // all of them; may be nil
 }
 
 func newReader(l layout, fps int, decode func([]byte, *capture.Frame) error) *reader {
@@ -236,6 +246,9 @@ func (r *reader) frame(data []byte, at time.Time) (*capture.Frame, error) {
 		f.Time = at
 		r.bad = 0
 		return f, nil
+	}
+	if r.spoiled != nil {
+		r.spoiled.Add(1)
 	}
 	if r.bad++; r.bad == badLimit {
 		return nil, fmt.Errorf("%d spoiled pictures in a row: %w", badLimit, err)

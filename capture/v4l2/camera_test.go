@@ -94,6 +94,8 @@ func TestSpoiledPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newReader(l, 20, nil)
+	var c Camera
+	r.spoiled = &c.spoiled
 	short := make([]byte, 320*180*2) // of a driver that lies about its size
 	for range badLimit - 1 {
 		if f, err := r.frame(short, time.Now()); f != nil || err != nil {
@@ -108,6 +110,9 @@ func TestSpoiledPictures(t *testing.T) {
 	}
 	if r.bad != 0 {
 		t.Error("a good picture does not end the count")
+	}
+	if n := c.Spoiled(); n != badLimit {
+		t.Errorf("%d spoiled pictures were counted, want %d", n, badLimit)
 	}
 
 	broken := errors.New("broken JPEG")

@@ -28,6 +28,9 @@ type presence struct {
 	seen   time.Time      // when it came, or when the camera was turned on
 	wait   time.Duration  // until the camera counts as absent
 	lost   bool           // and it is known to be
+
+	delivered bool // since it was turned on
+	rate      rate // of pictures
 }
 
 // begin says that the camera is being opened.
@@ -35,12 +38,14 @@ func (p *presence) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen, p.wait, p.lost = time.Now(), opening, false
+	p.delivered, p.rate = false, rate{}
 }
 
 func (p *presence) see(f capture.Format) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.format, p.seen, p.wait, p.lost = f, time.Now(), silence, false
+	p.format, p.seen, p.wait, p.lost, p.delivered = f, time.Now(), silence, false, true
+	p.rate.see(p.seen)
 }
 
 func (p *presence) lose() {
@@ -67,11 +72,15 @@ func (s *Source) standIn(ctx context.Context) error {
 	defer tick.Stop()
 	var pool *capture.FramePool
 	var of capture.Format
+	var spoiled spoilage
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if over, err := spoiled.look(time.Now(), s.frames.Load(), s.spoiled()); over {
+			s.trouble.set(thePictures, err)
 		}
 		absent, news, format := s.presence.absent()
 		if news {

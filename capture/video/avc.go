@@ -20,13 +20,15 @@ func isKeyUnit(unit []byte) bool {
 }
 
 // isSpoiled tells whether an access unit is not what a camera codes: without a start code,
-// without a picture or parameter sets, or with the header of a unit that cannot be. What is
-// damaged inside a slice only a decoder sees.
+// without a picture or parameter sets, or with the header of a unit or a slice that cannot
+// be. What is damaged inside a slice only a decoder sees.
 func isSpoiled(unit []byte) bool {
 	useful := false
 	for nal, rest := annexb.Next(unit); nal != nil; nal, rest = annexb.Next(rest) {
 		switch t := annexb.Type(nal); {
 		case nal[0]&0x80 != 0 || t == 0 || t > 23: // forbidden_zero_bit; H.264 leaves these types to RTP
+			return true
+		case (t == annexb.Slice || t == annexb.IDR) && len(nal) > 1 && !isSlice(nal[1:]):
 			return true
 		case t <= annexb.PPS && len(nal) > 1:
 			useful = true

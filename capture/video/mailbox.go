@@ -43,6 +43,13 @@ func (m *mailbox) put(f *capture.Frame) (passed int) {
 	return passed
 }
 
+// lose says that a coded picture is missing: those that build on it are not kept.
+func (m *mailbox) lose() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gap = true
+}
+
 // take returns the oldest frame, which the caller releases; nil: there is none.
 func (m *mailbox) take() *capture.Frame {
 	m.mu.Lock()

@@ -19,6 +19,7 @@ const defaultBitRate = 1_000_000
 
 // Config is what a Source is made of.
 type Config struct {
+	// Camera may have a method Spoiled() int64 that counts pictures it had to leave out.
 	Camera   capture.Camera
 	Encoders map[capture.Codec]capture.NewEncoder
 	// Format is what the camera is expected to deliver: encoders for it are made while
@@ -43,7 +44,7 @@ type Source struct {
 	changed chan struct{} // of capacity 1: somebody came or went
 	on      atomic.Bool
 
-	frames, passed, packets, dropped atomic.Int64
+	frames, passed, packets, dropped, broken atomic.Int64
 
 	mu      sync.Mutex
 	running bool
@@ -66,6 +67,7 @@ type Stats struct {
 	Passed  int64 // frames that an encoder was too busy for
 	Packets int64 // that encoders made
 	Dropped int64 // packets that a feed was too late for
+	Spoiled int64 // pictures that were broken, and left out
 }
 
 // New checks the configuration; it opens nothing.
@@ -105,7 +107,7 @@ func (s *Source) On() bool { return s.on.Load() }
 
 // Stats returns the counters.
 func (s *Source) Stats() Stats {
-	return Stats{s.frames.Load(), s.passed.Load(), s.packets.Load(), s.dropped.Load()}
+	return Stats{s.frames.Load(), s.passed.Load(), s.packets.Load(), s.dropped.Load(), s.spoiled()}
 }
 
 // Open returns a feed of this codec, which begins with a key frame, and has the camera
@@ -267,6 +269,13 @@ func (s *Source) runCamera(ctx context.Context) error {
 
 // deliver hands a frame to the codecs in use.
 func (s *Source) deliver(f *capture.Frame) {
+	if f.Pixel == capture.AVC && isSpoiled(f.Planes[0]) {
+		s.broken.Add(1)
+		for _, l := range *s.use.Load() {
+			l.box.lose()
+		}
+		return
+	}
 	s.frames.Add(1)
 	s.presence.see(f.Format)
 	s.trouble.set(theCamera, nil)
