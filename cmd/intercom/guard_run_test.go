@@ -50,10 +50,10 @@ func TestRunWithoutGuard(t *testing.T) {
 		return st.Health[i].Text
 	}
 	await(t, socket, "the missing guard", func(st control.Status) bool {
-		return strings.Contains(wrong(st, "lock guard"), "no guard is running") && strings.Contains(wrong(st, "lock"), "no guard is running")
+		return strings.Contains(wrong(st, "lock guard"), "no guard is running") && strings.Contains(wrong(st, "lock door"), "no guard is running")
 	})
 	stop = runGuard()
-	await(t, socket, "the guard", func(st control.Status) bool { return wrong(st, "lock guard") == "" && wrong(st, "lock") == "" })
+	await(t, socket, "the guard", func(st control.Status) bool { return wrong(st, "lock guard") == "" && wrong(st, "lock door") == "" })
 	stop()
 	await(t, socket, "the guard that went", func(st control.Status) bool { return wrong(st, "lock guard") != "" })
 	stop = runGuard()
@@ -74,7 +74,7 @@ func TestRunStartsAGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill() }()
-	b.await("the guard", 10*time.Second, func() bool { return strings.Contains(out.String(), "lock line in order") })
+	b.await("the guard", 10*time.Second, func() bool { return strings.Contains(out.String(), "lock: in order") })
 	if b.guard() == cmd.Process.Pid || b.isOpen() {
 		t.Errorf("the station has the line itself, or it is open")
 	}

@@ -60,7 +60,7 @@ func openLock(ctx context.Context, chips hw.Lines, config string) error {
 		return err
 	}
 	lines.lock = lock
-	r, err := relay.New(relay.Config{Lines: lines, Line: c.Lock.named(c.Lock.Name), OnTime: time.Duration(c.Lock.Open), Logger: log})
+	r, err := relay.New(relay.Config{Lines: lines, Locks: []relay.Lock{{Line: c.Lock.named(c.Lock.Name), OnTime: time.Duration(c.Lock.Open)}}, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func openLock(ctx context.Context, chips hw.Lines, config string) error {
 	defer wg.Wait()
 	wg.Go(func() { _ = lock.Watch(ctx, func(error) {}) })
 	wg.Go(func() {
-		for r.Open(ctx, 0) != nil && ctx.Err() == nil {
+		for r.Open(ctx, c.Lock.Name, 0) != nil && ctx.Err() == nil {
 			time.Sleep(100 * time.Millisecond) // the guard's pause
 		}
 	})

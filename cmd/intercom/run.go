@@ -198,10 +198,10 @@ func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error 
 	}
 	s.Lines, s.Press = lines, lines.presser(c.Button[0].Name)
 	s.Light = c.Light.named(c.Light.Name)
-	s.Lock = relay.Config{
+	s.Locks = relay.Config{Locks: []relay.Lock{{
 		Line:   c.Lock.named(c.Lock.Name),
 		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
-	}
+	}}}
 	return nil
 }
 

@@ -1,65 +1,75 @@
 package relay
 
 import (
-	"fmt"
+	"slices"
 	"time"
 )
 
-// phase is what the guard knows about its line.
-type phase uint8
-
-const (
-	unsure  phase = iota // not known to be safe: not taken yet, or a write failed
-	safe                 // at its safe level
-	opening              // being opened: the write has not ended
-	open                 // open until a time
-)
-
-var phaseNames = [...]string{unsure: "unsure", safe: "safe", opening: "opening", open: "open"}
-
-func (p phase) String() string { return phaseNames[p] }
-
-// limits are the durations of one lock, all checked by New.
-type limits struct {
-	onTime time.Duration // of an opening that asks for nothing else
-	most   time.Duration // of any opening, from its first moment
-	pause  time.Duration // between the end of one opening and the next
-}
-
-// retry is how long after a failed write the line is driven safe again. The door may be
-// open meanwhile.
-const retry = 200 * time.Millisecond
-
-// pulse is the state of the guard; its zero value is that before the line is taken.
-type pulse struct {
-	phase  phase
-	opened time.Time // since when it is open, or being opened
-	until  time.Time // open until then, never beyond opened+most
-	ready  time.Time // no opening before
-	again  time.Time // when it is unsure: drive it safe again then
-	cause  string    // and why
+// state is what the guard knows of all its locks. It begins as rules.begin says.
+type state struct {
+	locks  []lock // in the order of the rules
+	box    box
+	inputs string // why they cannot be read
 }
 
 // What happens to a guard.
 type (
 	input interface{ input() }
-	asked struct{ length time.Duration } // somebody wants it open; 0: for the usual time
-	wrote struct{ err error }            // the last drive, as it ended
-	wake  struct{}                       // the time that next asked for, or another
+	asked struct { // somebody wants a lock open
+		lock   int
+		length time.Duration // 0: the usual time
+	}
+	shut   struct{ lock int } // somebody wants it safe
+	exited struct{ lock int } // the button inside was pressed
+	wrote  struct {           // the last drive of a lock, as it ended
+		lock int
+		err  error
+	}
+	contact struct { // the level of a contact
+		lock   int
+		closed bool
+	}
+	cased    struct{ open bool } // the level of the case's contact
+	restored struct {            // what the file says at the beginning
+		left time.Duration
+		err  error
+	}
+	saved struct{ err error } // the last save, as it ended
+	blind struct{ err error } // the inputs cannot be read; nil: they can again
+	wake  struct{}            // the time that next asked for, or another
 )
 
-func (asked) input() {}
-func (wrote) input() {}
-func (wake) input()  {}
+func (asked) input()    {}
+func (shut) input()     {}
+func (exited) input()   {}
+func (wrote) input()    {}
+func (contact) input()  {}
+func (cased) input()    {}
+func (restored) input() {}
+func (saved) input()    {}
+func (blind) input()    {}
+func (wake) input()     {}
 
 // What a guard does about it.
 type (
 	effect interface{ effect() }
-	drive  struct{ open bool }  // write the level, before all else; a wrote follows
-	grant  struct{}             // whoever asked is told that it is open
-	refuse struct{ err error }  // or why not
-	notify struct{ open bool }  // the world is told
-	report struct{ err string } // what is wrong with the line; "": nothing
+	drive  struct { // write the level, before all else; a wrote follows
+		lock int
+		open bool
+	}
+	grant  struct{}            // whoever asked is told that it was done
+	refuse struct{ err error } // or why not
+	notify struct {            // the world is told
+		kind   Kind
+		lock   int // everywhere: the case
+		exit   bool
+		reason string
+	}
+	report struct { // what is wrong with a part; "": nothing
+		part string
+		err  string
+	}
+	save struct{ left time.Duration } // write the file; a saved follows
 )
 
 func (drive) effect()  {}
@@ -67,86 +77,107 @@ func (grant) effect()  {}
 func (refuse) effect() {}
 func (notify) effect() {}
 func (report) effect() {}
+func (save) effect()   {}
+
+// everywhere is the number of no lock.
+const everywhere = -1
+
+// begin is the state before anything is known.
+func (r *rules) begin() state { return state{locks: make([]lock, len(r.locks))} }
 
 // next is the whole guard. The time is when wake is due; zero if never.
-func (p pulse) next(l limits, now time.Time, in input) (pulse, []effect, time.Time) {
-	var do []effect
+func (s state) next(r *rules, now time.Time, in input) (state, []effect, time.Time) {
+	s.locks = slices.Clone(s.locks)
+	n := &step{state: s, rules: r, now: now}
 	switch in := in.(type) {
 	case asked:
-		p, do = p.asked(l, now, in.length)
+		n.asked(in.lock, in.length)
+	case shut:
+		n.shut(in.lock)
+	case exited:
+		n.exited(in.lock)
 	case wrote:
-		p, do = p.wrote(l, now, in.err)
+		n.wrote(in.lock, in.err)
+	case contact:
+		n.contact(in.lock, in.closed)
+	case cased:
+		n.cased(in.open)
+	case restored:
+		n.restored(in)
+	case saved:
+		n.saved(in.err)
+	case blind:
+		n.blind(in.err)
 	case wake:
-		if p.phase == unsure && !now.Before(p.again) || p.phase == open && !now.Before(p.until) {
-			do = []effect{drive{open: false}}
+		for i := range n.locks {
+			n.wakeLock(i)
+			n.wakeDoor(i)
 		}
+		n.wakeBox()
 	}
-	switch p.phase {
-	case open:
-		return p, do, p.until
-	case unsure:
-		return p, do, p.again
-	}
-	return p, do, time.Time{}
+	return n.state, n.effects, n.due()
 }
 
-func (p pulse) asked(l limits, now time.Time, length time.Duration) (pulse, []effect) {
-	if length <= 0 {
-		length = l.onTime
-	}
-	length = min(length, l.most)
-	switch {
-	case p.phase == unsure:
-		return p, []effect{refuse{fmt.Errorf("the line is not in order: %s", p.cause)}}
-	case p.phase == opening:
-		return p, []effect{refuse{errBusy}}
-	case p.phase == safe && now.Before(p.ready):
-		return p, []effect{refuse{fmt.Errorf("%w; again in %v", ErrTooSoon, p.ready.Sub(now).Round(100*time.Millisecond))}}
-	case p.phase == open && !now.Before(p.opened.Add(l.most)):
-		return p, []effect{refuse{fmt.Errorf("%w; it has been open for %v", ErrTooSoon, l.most)}}
-	case p.phase == open:
-		// A longer opening, but the first moment counts.
-		end := now.Add(length)
-		if last := p.opened.Add(l.most); end.After(last) {
-			end = last
-		}
-		if end.After(p.until) {
-			p.until = end
-		}
-		return p, []effect{grant{}}
-	}
-	p.phase, p.opened, p.until = opening, now, now.Add(length)
-	return p, []effect{drive{open: true}}
+// step is one call of next.
+type step struct {
+	state
+	rules   *rules
+	now     time.Time
+	effects []effect
 }
 
-func (p pulse) wrote(l limits, now time.Time, err error) (pulse, []effect) {
-	switch p.phase {
-	case opening:
-		if err == nil {
-			p.phase = open
-			return p, []effect{notify{open: true}, grant{}}
+func (n *step) do(e effect) { n.effects = append(n.effects, e) }
+
+// blind takes whether the inputs can be read. What they told is history if not.
+func (n *step) blind(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+		for i := range n.locks {
+			n.locks[i].door.known = false
 		}
-		// Nobody knows what a failed write did.
-		p.phase, p.cause, p.again = unsure, err.Error(), now
-		return p, []effect{drive{open: false}, refuse{err}, report{p.cause}}
-	case open, unsure:
-		was := p
-		if err != nil {
-			p.phase, p.cause, p.again = unsure, err.Error(), now.Add(retry)
-			if was.cause == p.cause {
-				return p, nil // known already
-			}
-			return p, []effect{report{p.cause}}
-		}
-		p = pulse{phase: safe}
-		if was.opened.IsZero() {
-			return p, []effect{report{}} // it was not opened, it was taken
-		}
-		p.ready = now.Add(l.pause)
-		if was.phase == unsure {
-			return p, []effect{report{}, notify{open: false}}
-		}
-		return p, []effect{notify{open: false}}
+		n.box.known = false
 	}
-	return p, nil
+	if text != n.inputs {
+		n.inputs = text
+		n.do(report{part: InputsPart, err: text})
+	}
+}
+
+// due is the earliest time at which something is to be done.
+func (n *step) due() (first time.Time) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	for i := range n.locks {
+		switch l := &n.locks[i]; l.phase {
+		case open:
+			sooner(l.until)
+		case unsure:
+			sooner(l.again)
+		}
+		sooner(n.heldDue(i))
+	}
+	for _, t := range n.box.due() {
+		sooner(t)
+	}
+	return first
+}
+
+// show is the state for those who look.
+func (s state) show(locks []Lock) *State {
+	out := &State{Blocked: s.box.until}
+	for i, l := range s.locks {
+		st := LockState{Name: locks[i].Line.Name, Open: l.maybeOpen(), Since: l.since, Fault: l.cause}
+		switch {
+		case l.door.known && l.door.open:
+			st.Door = Ajar
+		case l.door.known:
+			st.Door = Closed
+		}
+		out.Locks = append(out.Locks, st)
+	}
+	return out
 }

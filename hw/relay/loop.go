@@ -2,27 +2,39 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"intercom/hw"
 )
 
-// When the guard ends, it tries this often to leave the line safe. More would keep the
+// When the guard ends, it tries this often to leave the lines safe. More would keep the
 // service manager waiting, which has means of its own.
 const (
 	lastTries = 5
 	lastRetry = 100 * time.Millisecond
 )
 
-// loop is the guard at work; one goroutine owns it.
+// loop is the guard at work; one goroutine owns it, but for what its comments say.
 type loop struct {
 	*Guard
 	notices chan notice
-	out     hw.Output // nil while the line is not ours
-	pulse   pulse
-	wakeAt  time.Time
-	asker   ask // whom the effects of this step are about
+	news    chan input         // from the goroutines that read and keep
+	saves   chan time.Duration // to the one that keeps: the newest counts
+	lines   map[string]line    // of the inputs; never changed
+
+	outs   []hw.Output // nil while a line is not ours
+	now    state
+	wakeAt time.Time
+	asker  chan<- error // of whoever the effects of this step are about; nil: nobody
+}
+
+func newLoop(g *Guard) *loop {
+	return &loop{
+		Guard: g, notices: make(chan notice, 64), news: make(chan input), saves: make(chan time.Duration, 1),
+		lines: g.cfg.inputLines(), outs: make([]hw.Output, len(g.cfg.Locks)), now: g.rules.begin(),
+	}
 }
 
 func (l *loop) guard(ctx context.Context) (err error) {
@@ -33,6 +45,10 @@ func (l *loop) guard(ctx context.Context) (err error) {
 		}
 	}()
 	l.step(wake{})
+	if t := l.cfg.Tamper; t != nil {
+		left, err := loadBlock(t.File)
+		l.step(restored{left, err})
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -48,22 +64,31 @@ func (l *loop) guard(ctx context.Context) (err error) {
 		}
 		select {
 		case <-ctx.Done():
+		case <-l.failed:
+			return errors.New("relay: a part of the guard has panicked")
 		case <-due:
+		case in := <-l.news:
+			l.step(in)
 		case a := <-l.asks:
-			if ctx.Err() != nil {
-				return nil
-			}
-			// Who does not wait any more must not be surprised by an open door.
-			if err := a.ctx.Err(); err != nil {
-				a.answer <- err
-				continue
-			}
-			l.asker = a
-			l.step(asked{length: a.length})
-			l.asker = ask{}
+			l.take(ctx, a)
 		}
 	}
 	return nil
+}
+
+// take carries out a request. Who does not wait any more must not be surprised by an open
+// door.
+func (l *loop) take(ctx context.Context, a ask) {
+	if ctx.Err() != nil {
+		return // the loop ends, and its end is the answer
+	}
+	if err := a.ctx.Err(); err != nil {
+		a.answer <- err
+		return
+	}
+	l.asker = a.answer
+	l.step(a.what)
+	l.asker = nil
 }
 
 // step lets one thing happen, and what follows from it.
@@ -71,71 +96,121 @@ func (l *loop) step(in input) {
 	for queue := []input{in}; len(queue) > 0; queue = queue[1:] {
 		now := time.Now()
 		var effects []effect
-		l.pulse, effects, l.wakeAt = l.pulse.next(l.limits, now, queue[0])
+		l.now, effects, l.wakeAt = l.now.next(&l.rules, now, queue[0])
 		for _, e := range effects {
-			switch e := e.(type) {
-			case drive:
-				queue = append(queue, wrote{err: l.drive(e.open)})
-			case grant:
-				l.asker.answer <- nil
-			case refuse:
-				l.asker.answer <- e.err
-			case notify:
-				l.state.Store(&State{Open: e.open, Since: now})
-				offer(l.events, Event{At: now, Open: e.open})
-				offer(l.notices, notice{event: Event{At: now, Open: e.open}})
-			case report:
-				s := l.State()
-				if s.Fault = e.err; s.Since.IsZero() && e.err == "" {
-					s.Since = now
-				}
-				l.state.Store(&s)
-				offer(l.notices, notice{report: true, fault: e.err})
+			if d, ok := e.(drive); ok {
+				queue = append(queue, wrote{lock: d.lock, err: l.drive(d.lock, d.open)})
 			}
+		}
+		l.state.Store(l.now.show(l.cfg.Locks))
+		for _, e := range effects {
+			l.carryOut(now, e)
 		}
 	}
 }
 
-// drive opens the line or makes it safe. A line that is not ours, or does not obey, is
-// taken anew for the latter, which is how a device that was gone for a moment comes back.
-func (l *loop) drive(open bool) error {
-	if open {
-		return l.out.Set(!l.cfg.Safe)
+// carryOut does what is not driving.
+func (l *loop) carryOut(now time.Time, e effect) {
+	switch e := e.(type) {
+	case grant:
+		l.answer(nil)
+	case refuse:
+		l.answer(e.err)
+	case notify:
+		l.notify(Event{At: now, Kind: e.kind, Lock: l.name(e.lock), Exit: e.exit, Reason: e.reason})
+	case report:
+		offer(l.notices, notice{part: e.part, fault: e.err})
+	case save:
+		offer(l.saves, e.left)
 	}
-	if l.out != nil {
-		if l.out.Set(l.cfg.Safe) == nil {
+}
+
+func (l *loop) answer(err error) {
+	if l.asker != nil {
+		l.asker <- err
+		l.asker = nil
+	}
+}
+
+func (l *loop) notify(e Event) {
+	offer(l.events, e)
+	offer(l.notices, notice{event: e})
+}
+
+func (l *loop) name(i int) string {
+	if i == everywhere {
+		return ""
+	}
+	return l.cfg.Locks[i].Line.Name
+}
+
+// drive opens a line or makes it safe. One that is not ours, or does not obey, is taken
+// anew for the latter, which is how a device that was gone for a moment comes back.
+func (l *loop) drive(i int, open bool) error {
+	lock := &l.cfg.Locks[i]
+	if open {
+		return l.outs[i].Set(!lock.Safe)
+	}
+	if l.outs[i] != nil {
+		if l.outs[i].Set(lock.Safe) == nil {
 			return nil
 		}
-		l.out.Close()
-		l.out = nil
+		l.outs[i].Close()
+		l.outs[i] = nil
 	}
-	out, err := l.cfg.Lines.Output(l.cfg.Line, l.cfg.Safe)
+	out, err := l.cfg.Lines.Output(lock.Line, lock.Safe)
 	if err != nil {
 		return err
 	}
-	l.out = out
+	l.outs[i] = out
 	return nil
 }
 
-// leave drives the line safe for the last time and gives it back.
+// leave drives all lines safe for the last time and gives them back. A driver that panics
+// with one of them does not keep the others open.
 func (l *loop) leave() error {
-	var err error
+	var errs []error
+	left := make([]error, len(l.outs))
 	for try := range lastTries {
-		if try > 0 {
-			time.Sleep(lastRetry)
+		again := false
+		for i := range l.outs {
+			if try == 0 || left[i] != nil {
+				left[i] = l.driveLast(i)
+				again = again || left[i] != nil
+			}
 		}
-		if err = l.drive(false); err == nil {
+		if !again {
 			break
 		}
+		if try < lastTries-1 {
+			time.Sleep(lastRetry)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("lock %q: not known to be safe: %w", l.cfg.Line.Name, err)
+	last := *l.now.show(l.cfg.Locks)
+	for i, err := range left {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("lock %q: not known to be safe: %w", l.name(i), err))
+			continue
+		}
+		if last.Locks[i].Open {
+			now := time.Now()
+			last.Locks[i].Open, last.Locks[i].Since = false, now
+			l.notify(Event{At: now, Kind: Safe, Lock: l.name(i)})
+		}
+		if err := l.outs[i].Close(); err != nil {
+			errs = append(errs, fmt.Errorf("lock %q: %w", l.name(i), err))
+		}
 	}
-	if s := l.State(); s.Open {
-		now := time.Now()
-		l.state.Store(&State{Since: now})
-		offer(l.events, Event{At: now})
-		offer(l.notices, notice{event: Event{At: now}})
-	}
-	return l.out.Close()
+	l.state.Store(&last)
+	return errors.Join(errs...)
+}
+
+// driveLast is drive for a guard that may be panicking already.
+func (l *loop) driveLast(i int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("its driver panics: %v", p)
+		}
+	}()
+	return l.drive(i, false)
 }

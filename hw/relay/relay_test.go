@@ -17,161 +17,6 @@ import (
 
 var errBroken = errors.New("input/output error")
 
-// wire is a lock's line as somebody beside the door sees it, with a switch for each way in
-// which it can break.
-type wire struct {
-	mu      sync.Mutex
-	taken   bool
-	level   bool
-	since   time.Time
-	spans   []span // the levels it had
-	absent  error  // taking it fails
-	deaf    error  // setting it fails, and changes nothing
-	liar    error  // setting it to open fails, and opens it
-	fatal   bool   // setting it to open opens it and panics
-	keeping bool   // it keeps its level when it is released, else it becomes high
-}
-
-type span struct {
-	level    bool
-	from, to time.Time
-}
-
-func (w *wire) set(level bool) {
-	now := time.Now()
-	if !w.since.IsZero() && w.level != level {
-		w.spans = append(w.spans, span{w.level, w.since, now})
-	}
-	if w.since.IsZero() || w.level != level {
-		w.level, w.since = level, now
-	}
-}
-
-func (w *wire) change(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f()
-}
-
-func (w *wire) at() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.level
-}
-
-// had returns the times at which the line had a level, the present one included.
-func (w *wire) had(level bool) []span {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var out []span
-	for _, s := range append(w.spans[:len(w.spans):len(w.spans)], span{w.level, w.since, time.Now()}) {
-		if s.level == level {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func (w *wire) Inputs(...hw.Line) (hw.Inputs, error) { return nil, errors.New("the lock is no input") }
-
-func (w *wire) Output(l hw.Line, active bool) (hw.Output, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.taken {
-		return nil, fmt.Errorf("line %q: is taken", l.Name)
-	}
-	if w.absent != nil {
-		return nil, fmt.Errorf("line %q: %w", l.Name, w.absent)
-	}
-	w.taken = true
-	w.set(active)
-	return &held{wire: w}, nil
-}
-
-type held struct {
-	*wire
-	closed bool
-}
-
-func (h *held) Set(active bool) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case h.closed:
-		panic("a line is set that was given back")
-	case h.deaf != nil:
-		return h.deaf
-	}
-	h.set(active)
-	if active && h.fatal {
-		h.fatal = false
-		panic("the guard hit a bug")
-	}
-	if active {
-		return h.liar
-	}
-	return nil
-}
-
-func (h *held) Close() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.closed {
-		h.closed, h.taken = true, false
-		if !h.keeping {
-			h.set(true)
-		}
-	}
-	return nil
-}
-
-// rig is a guard at work on a wire.
-type rig struct {
-	*relay.Guard
-	wire    *wire
-	reports chan error
-	stop    context.CancelFunc
-	done    chan error
-}
-
-// start runs a guard of a strike, open for 3 s, at most 10, with 2 s between openings.
-func start(t *testing.T, w *wire) *rig {
-	t.Helper()
-	r := &rig{wire: w, reports: make(chan error, 100), done: make(chan error, 1)}
-	g, err := relay.New(relay.Config{Lines: w, Line: hw.Line{Name: "door"}, Report: func(err error) { r.reports <- err }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Guard = g
-	ctx, stop := context.WithCancel(t.Context())
-	r.stop = stop
-	go func() { r.done <- g.Run(ctx) }()
-	synctest.Wait()
-	return r
-}
-
-// end stops the guard and wants it to say that all is well.
-func (r *rig) end(t *testing.T) {
-	t.Helper()
-	r.stop()
-	if err := <-r.done; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-}
-
-// report returns what was reported last, and whether anything was.
-func (r *rig) report() (string, bool) {
-	synctest.Wait()
-	text, any := "", false
-	for len(r.reports) > 0 {
-		text, any = "", true
-		if err := <-r.reports; err != nil {
-			text = err.Error()
-		}
-	}
-	return text, any
-}
-
 func TestOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, &wire{keeping: true})
@@ -185,10 +30,10 @@ func TestOpening(t *testing.T) {
 		if s := r.State(); !s.Open || !s.Since.Equal(began) || !r.wire.at() {
 			t.Errorf("State %+v, line %t; want open since now", s, r.wire.at())
 		}
-		if e := <-r.Events(); !e.Open || !e.At.Equal(began) {
+		if e := <-r.guard.Events(); e.Kind != relay.Opened || !e.At.Equal(began) {
 			t.Errorf("event %+v, want opened now", e)
 		}
-		if e := <-r.Events(); e.Open || e.At.Sub(began) != relay.DefaultOnTime {
+		if e := <-r.guard.Events(); e.Kind != relay.Safe || e.At.Sub(began) != relay.DefaultOnTime {
 			t.Errorf("event %+v, want safe after %v", e, relay.DefaultOnTime)
 		}
 		if s := r.State(); s.Open || r.wire.at() {
@@ -206,7 +51,7 @@ func TestOpening(t *testing.T) {
 		if err := r.Open(t.Context(), 0); !errors.Is(err, relay.ErrEnded) {
 			t.Errorf("Open after the end: %v, want ErrEnded", err)
 		}
-		if err := r.Run(t.Context()); err == nil {
+		if err := r.guard.Run(t.Context()); err == nil {
 			t.Error("a guard ran twice")
 		}
 	})
@@ -365,11 +210,11 @@ func TestEndWhileOpen(t *testing.T) {
 		if w.at() || r.State().Open {
 			t.Errorf("line open: %t, State %+v", w.at(), r.State())
 		}
-		var got []bool
-		for e := range r.Events() { // closed
-			got = append(got, e.Open)
+		var got []relay.Kind
+		for e := range r.guard.Events() { // closed
+			got = append(got, e.Kind)
 		}
-		if fmt.Sprint(got) != "[true false]" {
+		if fmt.Sprint(got) != "[opened safe]" {
 			t.Errorf("events %v, want opened and safe", got)
 		}
 	})
@@ -397,7 +242,7 @@ func TestEndWithABrokenLine(t *testing.T) {
 func TestPanicLeavesItSafe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{fatal: true, keeping: true}
-		g, err := relay.New(relay.Config{Lines: w, Line: hw.Line{Name: "door"}})
+		g, err := relay.New(relay.Config{Lines: w, Locks: strike})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -406,7 +251,7 @@ func TestPanicLeavesItSafe(t *testing.T) {
 			defer func() { panicked <- recover() }()
 			g.Run(t.Context())
 		}()
-		if err := g.Open(t.Context(), 0); !errors.Is(err, relay.ErrEnded) {
+		if err := g.Open(t.Context(), "door", 0); !errors.Is(err, relay.ErrEnded) {
 			t.Errorf("Open: %v, want ErrEnded", err)
 		}
 		if p := <-panicked; p != "the guard hit a bug" {
@@ -423,7 +268,7 @@ func TestSlowReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{keeping: true}
 		release := make(chan struct{})
-		g, err := relay.New(relay.Config{Lines: w, Line: hw.Line{Name: "door"}, Report: func(error) { <-release }})
+		g, err := relay.New(relay.Config{Lines: w, Locks: strike, Report: func(string, error) { <-release }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -431,7 +276,7 @@ func TestSlowReport(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
 		for range 200 { // nor by not reading events
-			if err := g.Open(t.Context(), time.Second); err != nil {
+			if err := g.Open(t.Context(), "door", time.Second); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(3 * time.Second)
@@ -451,7 +296,7 @@ func TestSlowReport(t *testing.T) {
 		for last = range g.Events() {
 			n++
 		}
-		if n != 64 || last.Open {
+		if n != 64 || last.Kind != relay.Safe {
 			t.Errorf("%d events were kept, the last one %+v; want 64 and safe", n, last)
 		}
 	})
@@ -461,13 +306,13 @@ func TestSlowReport(t *testing.T) {
 func TestNobodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{keeping: true}
-		g, err := relay.New(relay.Config{Lines: w, Line: hw.Line{Name: "door"}})
+		g, err := relay.New(relay.Config{Lines: w, Locks: strike})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := g.Open(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		if err := g.Open(ctx, "door", 0); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Open before Run: %v, want the context's error", err)
 		}
 		run, stop := context.WithCancel(t.Context())
@@ -475,9 +320,9 @@ func TestNobodyWaits(t *testing.T) {
 		go func() { done <- g.Run(run) }()
 		synctest.Wait()
 		for range 100 { // select may choose the request
-			_ = g.Open(ctx, 0)
+			_ = g.Open(ctx, "door", 0)
 		}
-		if err := g.Open(t.Context(), -1); err == nil {
+		if err := g.Open(t.Context(), "door", -1); err == nil {
 			t.Error("a negative time was granted")
 		}
 		stop()
@@ -492,14 +337,14 @@ func TestNobodyWaits(t *testing.T) {
 func TestMagnet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		g, err := relay.New(relay.Config{Lines: w, Line: hw.Line{Name: "door"}, Safe: true, OnTime: 4 * time.Second})
+		g, err := relay.New(relay.Config{Lines: w, Locks: []relay.Lock{{Line: hw.Line{Name: "door"}, Safe: true, OnTime: 4 * time.Second}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
-		if err := g.Open(t.Context(), 0); err != nil {
+		if err := g.Open(t.Context(), "door", 0); err != nil {
 			t.Fatal(err)
 		}
 		if w.at() {
@@ -519,19 +364,37 @@ func TestMagnet(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	line := hw.Line{Name: "door"}
+	one := func(l relay.Lock) relay.Config {
+		l.Line = line
+		return relay.Config{Lines: &wire{}, Locks: []relay.Lock{l}}
+	}
 	for _, tt := range []struct {
 		name string
 		c    relay.Config
 		want string
 	}{
-		{"no lines", relay.Config{Line: line}, "no lines"},
-		{"no name", relay.Config{Lines: &wire{}}, "no name"},
-		{"negative", relay.Config{Lines: &wire{}, Line: line, Pause: -1}, "negative"},
-		{"negative maximum", relay.Config{Lines: &wire{}, Line: line, Max: -1}, "negative"},
-		{"beyond the maximum", relay.Config{Lines: &wire{}, Line: line, OnTime: 5 * time.Second, Max: time.Second}, "longer than the longest"},
+		{"no lines", relay.Config{Locks: strike}, "no lines"},
+		{"no locks", relay.Config{Lines: &wire{}}, "no locks"},
+		{"no name", relay.Config{Lines: &wire{}, Locks: []relay.Lock{{}}}, "no name"},
+		{"twice", relay.Config{Lines: &wire{}, Locks: []relay.Lock{{Line: line}, {Line: line}}}, "that of another"},
+		{"two functions", one(relay.Lock{Exit: &line}), "that of another"},
+		{"negative", one(relay.Lock{Pause: -1}), "negative"},
+		{"negative maximum", one(relay.Lock{Max: -1}), "negative"},
+		{"beyond the maximum", one(relay.Lock{OnTime: 5 * time.Second, Max: time.Second}), "longer than the longest"},
+		{"no contact", one(relay.Lock{Relock: true}), "no contact"},
+		{"interlock with itself", one(relay.Lock{Interlock: []string{"door"}}), "no other lock"},
+		{"tamper without a file", relay.Config{Lines: &wire{}, Locks: strike, Tamper: &relay.Tamper{Line: hw.Line{Name: "case"}}}, "no file"},
+		{"tamper without a name", relay.Config{Lines: &wire{}, Locks: strike, Tamper: &relay.Tamper{File: "x"}}, "no name"},
 	} {
 		if _, err := relay.New(tt.c); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
+	}
+	g, err := relay.New(relay.Config{Lines: &wire{}, Locks: strike})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Open(t.Context(), "gate", 0); !errors.Is(err, relay.ErrUnknown) {
+		t.Errorf("an unknown lock: %v", err)
 	}
 }

@@ -40,6 +40,8 @@ const (
 	Opened        = "opened"         // the lock Name, by User, or from inside: Reason
 	Locked        = "locked"         // the lock Name is safe again
 	Refused       = "refused"        // an unlock or a call; Reason
+	DoorOpened    = "door_opened"    // the door of lock Name, says its contact
+	DoorClosed    = "door_closed"    // likewise
 	Forced        = "forced"         // the door of lock Name was opened and its lock was not
 	HeldOpen      = "held_open"      // the door of lock Name stands open for too long
 	Shut          = "shut"           // it is shut again
@@ -95,6 +97,8 @@ type Button struct {
 type Lock struct {
 	Name string `json:"name"`
 	Open bool   `json:"open"`
+	// Door is what a contact says of the door: open or closed; empty if nothing says so.
+	Door string `json:"door,omitempty"`
 }
 
 // Resident is somebody whom the door knows.

@@ -62,7 +62,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 				opened = nil
 				continue
 			}
-			l.take(ctx, door.LockChanged{Lock: l.cfg.Lock.Line.Name, Open: e.Open})
+			l.lockEvent(ctx, e)
 		case in := <-l.asks:
 			if _, ok := in.(door.Pressed); ok {
 				l.pressed = time.Now()
@@ -88,7 +88,7 @@ func (l *loop) finish(ctx context.Context) {
 		l.callEvent(ctx, e)
 	}
 	for e := range l.guard.Events() {
-		l.take(ctx, door.LockChanged{Lock: l.cfg.Lock.Line.Name, Open: e.Open})
+		l.lockEvent(ctx, e)
 	}
 	l.show()
 	l.publishNews()
@@ -238,7 +238,7 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 			}
 		}
 	case door.Open:
-		if err := l.guard.Open(ctx, 0); err != nil {
+		if err := l.guard.Open(ctx, e.Lock, 0); err != nil {
 			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
 		}
 	case door.Light:
@@ -252,7 +252,7 @@ func (l *loop) ring(ctx context.Context, e door.Ring) {
 	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video, Pressed: l.pressed})
 	if err == nil {
 		l.remember(e.Call, s)
-		err = s.Call(ctx, map[string]string{"door": l.cfg.Lock.Line.Name})
+		err = s.Call(ctx, map[string]string{"door": l.cfg.Locks.Locks[0].Line.Name})
 	}
 	if err == nil {
 		l.play(cue.Calling)

@@ -46,10 +46,11 @@ type Config struct {
 	Buttons []Button
 	Lines   hw.Lines
 	Light   hw.Line // lit while the door is in use
-	// Lock is the lock's line and times. Its Lines, Logger and Report are set by New.
-	Lock relay.Config
-	// WatchLock tells report what is wrong with the process that has the lock's line, and
-	// nil when it is well, until ctx ends; nil: this process has the line.
+	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
+	// door that is meant where none is named. Lines, Logger and Report are set by New.
+	Locks relay.Config
+	// WatchLock tells report what is wrong with the process that has the locks' lines, and
+	// nil when it is well, until ctx ends; nil: this process has the lines.
 	WatchLock func(ctx context.Context, report func(error)) error
 
 	// NewChat makes the connection; report is told what is wrong with it, and nil when it
@@ -124,8 +125,8 @@ type Station struct {
 	talk   *callcore.Session // of status.Call, once somebody has answered
 }
 
-// New takes the lines, but for the lock's, which its guard takes at the safe level when
-// Run begins, and makes the parts. It starts nothing.
+// New takes the lines, but for the locks' and those beside them, which their guard takes when
+// Run begins, the locks at the safe level, and makes the parts. It starts nothing.
 func New(cfg Config) (*Station, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -166,10 +167,10 @@ func (s *Station) takeLines() error {
 }
 
 func (s *Station) makeParts() error {
-	lock := s.cfg.Lock
-	lock.Lines, lock.Logger, lock.Report = s.cfg.Lines, s.log, s.report("lock")
+	locks := s.cfg.Locks
+	locks.Lines, locks.Logger, locks.Report = s.cfg.Lines, s.log, s.reportLock
 	var err error
-	if s.guard, err = relay.New(lock); err != nil {
+	if s.guard, err = relay.New(locks); err != nil {
 		return err
 	}
 	s.video, err = video.New(video.Config{
@@ -250,7 +251,7 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	edges := make(chan hw.Edge)
 	var unsafe error // what the lock's guard says when it ends
-	part(ctx, &parts, "lock guard", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
+	part(ctx, &parts, "guard of the locks", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
 	part(ctx, &parts, "camera", s.video.Run)
 	part(ctx, &parts, "sound", s.sound.Run)
 	part(linkCtx, &link, "chat", s.chat.Run)
@@ -259,7 +260,7 @@ func (s *Station) Run(ctx context.Context) error {
 		part(ctx, &parts, "network", func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) })
 	}
 	if s.cfg.WatchLock != nil {
-		part(ctx, &parts, "watch on the lock's guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
+		part(ctx, &parts, "watch on the locks' guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
 	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
 	// The journal is the last to end: it takes down that the others did.

@@ -115,7 +115,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 		},
 		Buttons: []Button{{"Ring", hw.Line{Name: "call"}}, {"Hang up", hw.Line{Name: "hang-up"}}},
 		Lines:   r.board, Light: hw.Line{Name: "status"},
-		Lock:    relay.Config{Line: hw.Line{Name: "door"}, OnTime: 3 * time.Second, Max: 5 * time.Second, Pause: time.Second},
+		Locks:   relay.Config{Locks: []relay.Lock{{Line: hw.Line{Name: "door"}, OnTime: 3 * time.Second, Max: 5 * time.Second, Pause: time.Second}}},
 		NewChat: func(report func(error)) (Chat, error) { return &chat{r.link, report}, nil },
 		Timers:  callcore.Timers{Answer: 30 * time.Second},
 		Net:     r.world.Net(),
@@ -440,7 +440,7 @@ func TestNewRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = New(Config{Lines: board, Light: hw.Line{Name: "status"}, Lock: relay.Config{Line: hw.Line{Name: "door"}}})
+		_, err = New(Config{Lines: board, Light: hw.Line{Name: "status"}, Locks: relay.Config{Locks: []relay.Lock{{Line: hw.Line{Name: "door"}}}}})
 		if err == nil || !strings.Contains(err.Error(), "status") {
 			t.Errorf("a light without a line: %v", err)
 		}

@@ -90,7 +90,7 @@ func (s *Station) Status() control.Status {
 			st.Buttons = append(st.Buttons, control.Button{Name: b.Line.Name, Label: b.Label})
 		}
 	}
-	st.Locks = []control.Lock{{Name: s.cfg.Lock.Line.Name, Open: s.guard.State().Open}}
+	st.Locks = s.locks()
 	for _, r := range s.cfg.Door.Residents {
 		st.Residents = append(st.Residents, control.Resident{ID: int64(r.ID), Name: r.Name})
 	}

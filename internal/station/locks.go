@@ -1,0 +1,77 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"intercom/door"
+	"intercom/hw/relay"
+	"intercom/internal/control"
+)
+
+// reportLock takes from the guard of the locks what is wrong with a part.
+func (s *Station) reportLock(part string, err error) {
+	if slices.ContainsFunc(s.cfg.Locks.Locks, func(l relay.Lock) bool { return l.Line.Name == part }) {
+		part = "lock " + part
+	}
+	s.health.Report(part, err)
+}
+
+// locks are the locks for the status.
+func (s *Station) locks() []control.Lock {
+	var all []control.Lock
+	for _, l := range s.guard.State().Locks {
+		all = append(all, control.Lock{Name: l.Name, Open: l.Open, Door: doorWords[l.Door]})
+	}
+	return all
+}
+
+var doorWords = map[relay.Door]string{relay.Closed: "closed", relay.Ajar: "open"}
+
+// lockEvent translates what the guard of the locks reports.
+func (l *loop) lockEvent(ctx context.Context, e relay.Event) {
+	switch e.Kind {
+	case relay.Opened:
+		l.take(ctx, door.LockChanged{Lock: e.Lock, Open: true, Exit: e.Exit})
+	case relay.Safe:
+		l.take(ctx, door.LockChanged{Lock: e.Lock})
+	case relay.DoorOpened:
+		l.tell(control.Event{Type: control.DoorOpened, Name: e.Lock, Text: fmt.Sprintf("door %q was opened", e.Lock)})
+		l.take(ctx, door.Contact{Lock: e.Lock, State: door.ContactOpen})
+	case relay.DoorClosed:
+		l.tell(control.Event{Type: control.DoorClosed, Name: e.Lock, Text: fmt.Sprintf("door %q was closed", e.Lock)})
+		l.take(ctx, door.Contact{Lock: e.Lock, State: door.ContactClosed})
+	case relay.Forced:
+		l.take(ctx, door.Contact{Lock: e.Lock, State: door.ContactForced})
+	case relay.HeldOpen:
+		l.take(ctx, door.Contact{Lock: e.Lock, State: door.ContactHeld})
+	case relay.Exit:
+		if e.Reason != "" {
+			l.tell(control.Event{Type: control.Refused, Name: e.Lock, Reason: e.Reason, Text: fmt.Sprintf("the button inside does not open lock %q: %s", e.Lock, e.Reason)})
+		}
+	case relay.Tampered:
+		l.tampered(ctx, e.Reason)
+	case relay.TamperOver:
+		l.health.Report(caseCondition, nil)
+		l.take(ctx, door.Tamper{})
+	}
+}
+
+// caseCondition is what is wrong while nothing opens because of the station's case.
+const caseCondition = "case"
+
+func (l *loop) tampered(ctx context.Context, reason string) {
+	text := "somebody has opened it: no lock opens"
+	if reason != "" {
+		text += " (" + reason + ")"
+	}
+	l.health.Report(caseCondition, errors.New(text))
+	until := l.guard.State().Blocked
+	if until.Before(time.Now()) {
+		until = time.Time{}
+	}
+	l.take(ctx, door.Tamper{Blocked: true, Until: until})
+}
