@@ -153,16 +153,25 @@ func seconds(n int) conf.Duration { return conf.Duration(time.Duration(n) * time
 // loadConfig reads a file on top of a configuration and checks the result. An empty path
 // only checks. Its errors exit with exitConfig.
 func loadConfig(path string, c *config) error {
-	if path != "" {
-		file, err := conf.Load(path, c)
-		if err != nil {
-			return exitError{exitConfig, err}
-		}
-		c.file = file
+	if err := loadFile(path, c); err != nil {
+		return err
 	}
 	if err := c.check(); err != nil {
 		return exitError{exitConfig, err}
 	}
+	return nil
+}
+
+// loadFile is loadConfig without the check.
+func loadFile(path string, c *config) error {
+	if path == "" {
+		return nil
+	}
+	file, err := conf.Load(path, c)
+	if err != nil {
+		return exitError{exitConfig, err}
+	}
+	c.file = file
 	return nil
 }
 

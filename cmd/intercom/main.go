@@ -32,6 +32,7 @@ const (
 	exitListen  = 4 // an address or socket that is in use or may not be used
 	exitAbsent  = 5 // no station is running behind the control socket
 	exitRefused = 6 // the station refused, an unknown button for example
+	exitFound   = 7 // the self-test found something that has to be put right
 )
 
 // exitError is an error with the code to exit with.
@@ -69,6 +70,7 @@ func commands() []command {
 		{"events", "[--format text|json]", "follow what happens at the running station", runEvents},
 		{"journal", "[--config FILE] [--verify [--head HASH]] [--follow] [--format text|json]", "show what happened, or check that nothing of it was changed", runJournal},
 		{"devices", "[--config FILE] [--format text|json]", "list cameras, sound cards, GPIO lines and encoders of this machine", runDevices},
+		{"selftest", "[--config FILE] [--no-sound] [--format text|json]", "measure the configured camera, encoders, loudspeaker and microphone, and say what to do", runSelftest},
 		{"guard", "[--config FILE] [--socket PATH]", "keep the lock's line safe whatever becomes of the station, which starts one itself", runGuard},
 		{"lock-safe", "[--config FILE] [--socket PATH]", "drive the lock's line safe", runLockSafe},
 		{"config", "[FILE]", "check a configuration file; without one, print the commented reference", runConfig},

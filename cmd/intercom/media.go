@@ -13,6 +13,7 @@ import (
 	"intercom/capture/synth"
 	"intercom/capture/v4l2"
 	"intercom/capture/video"
+	"intercom/internal/control"
 )
 
 // devices are the camera and the sound card that a configuration names, with what codes
@@ -25,6 +26,8 @@ type devices struct {
 	hardware string // encoder that is used, in words; empty: none
 
 	duplex          capture.Duplex
+	card            capture.Duplex      // of this machine, below what is done about echo; nil: simulated
+	echo            func() control.Echo // how that fares; nil: nothing is done
 	newSoundEncoder func() (capture.SoundEncoder, error)
 	newSoundDecoder func() (capture.SoundDecoder, error)
 	speaker         func() (on bool, dbfs, hz float64)

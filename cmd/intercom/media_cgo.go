@@ -3,6 +3,9 @@
 package main
 
 import (
+	"log/slog"
+	"time"
+
 	"intercom/capture"
 	"intercom/capture/aec"
 	"intercom/capture/alsa"
@@ -10,6 +13,7 @@ import (
 	"intercom/capture/soft/openh264"
 	"intercom/capture/soft/opus"
 	"intercom/capture/soft/vpx"
+	"intercom/internal/control"
 )
 
 // coders sets what codes picture and sound.
@@ -33,13 +37,32 @@ func (d *devices) openCard(c *config, mic, speaker string) error {
 	if err != nil {
 		return c.wrong("sound.microphone", "%v", err)
 	}
+	d.card = card
+	d.duplex, d.echo, err = cleanEcho(c, card, d.log)
+	return err
+}
+
+// cleanEcho puts what the configuration says about echo on a card. status tells how it fares;
+// nil: nothing is done.
+func cleanEcho(c *config, card capture.Duplex, log *slog.Logger) (clean capture.Duplex, status func() control.Echo, err error) {
 	switch c.Sound.Echo {
 	case echoCancel:
-		d.duplex, err = aec.New(aec.Config{Device: card, Logger: d.log})
+		d, err := aec.New(aec.Config{Device: card, Logger: log})
+		return d, func() control.Echo { return echoOf(d.Stats()) }, err
 	case echoHalfDuplex:
-		d.duplex, err = aec.NewHalfDuplex(card)
-	default:
-		d.duplex = card
+		d, err := aec.NewHalfDuplex(card)
+		return d, func() control.Echo { return control.Echo{State: control.EchoHalfDuplex} }, err
 	}
-	return err
+	return card, nil, nil
+}
+
+func echoOf(s aec.Stats) control.Echo {
+	e := control.Echo{
+		State: control.EchoCancelled, Delay: float64(s.Delay) / float64(time.Millisecond), ERLE: s.ERLE,
+		Clock: s.Drift, Overdrive: s.Clipped, Restarts: s.Restarts,
+	}
+	if s.Learning {
+		e.State = control.EchoLearning
+	}
+	return e
 }

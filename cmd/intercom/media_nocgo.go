@@ -4,8 +4,10 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 
 	"intercom/capture"
+	"intercom/internal/control"
 )
 
 // coders refuses: all coders of picture and sound are C libraries.
@@ -18,3 +20,8 @@ func decodeJPEG() (func([]byte, *capture.Frame) error, error) { return nil, nil 
 
 // openCard leaves the card out: coders refuses.
 func (d *devices) openCard(*config, string, string) error { return nil }
+
+// cleanEcho leaves the echo: there is no card.
+func cleanEcho(_ *config, card capture.Duplex, _ *slog.Logger) (capture.Duplex, func() control.Echo, error) {
+	return card, nil, nil
+}
