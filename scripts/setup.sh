@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh build|demo|test|lab|lab-arm64|cross}
 
-build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libspeexdsp-dev"
+build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libspeexdsp-dev libwebrtc-audio-processing-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
@@ -40,6 +40,7 @@ else
 	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
 	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
 	[ -e /usr/include/speex/speex_echo.h ] || missing+=("libspeexdsp-dev, with its static library libspeexdsp.a")
+	[ -e /usr/include/webrtc_audio_processing/webrtc ] || missing+=("webrtc-audio-processing 0.3, with its static library libwebrtc_audio_processing.a")
 	if [ "$what" = test ]; then
 		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
@@ -83,7 +84,7 @@ if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
 	scripts/sdk.sh
 fi
 
-foreign="libvpx-dev libturbojpeg0-dev libspeexdsp-dev"
+foreign="libvpx-dev libturbojpeg0-dev libspeexdsp-dev libwebrtc-audio-processing-dev"
 if [ "$what" = cross ] && [ "$(cat build/sysroot/arm64/.done 2>/dev/null)" != "$foreign" ]; then
 	# Libraries for arm64 go into a folder of their own: the machine keeps one architecture.
 	note "fetching for arm64 into build/sysroot/arm64: $foreign"

@@ -1,8 +1,10 @@
 // Package aec keeps a box's loudspeaker out of its microphone. Both of its types wrap a
-// capture.Duplex and are one: Duplex cancels the echo with speexdsp, reduces noise and evens
-// out how loud visitors are; HalfDuplex turns the microphone down while the loudspeaker
-// talks, and needs no library. Duplex does that, too, until it has learned the room, which
-// takes about two seconds of sound, and for good in boxes whose acoustics defeat it.
+// capture.Duplex and are one: Duplex cancels the echo with WebRTC's audio processing module,
+// which reduces noise, too, and evens out how loud visitors are; HalfDuplex turns the
+// microphone down while the loudspeaker talks, and needs no library. Duplex does that, too,
+// until it has learned the room, which takes a second or two of sound, and for good in boxes
+// whose acoustics defeat it. What it reaches, and speexdsp's canceller beside it, is in
+// docs/sound.md.
 //
 // The echo comes later than it was played by what the card and the room need, 20 to 400 ms:
 // that is measured while it runs, and measured again when it changes. It runs at 16 kHz,
@@ -15,6 +17,6 @@
 // period, in some 0.1 ms, without locks waited for or anything allocated. Without cgo
 // HalfDuplex alone is there.
 //
-// The static library of Debian's libspeexdsp-dev is linked. A cross build says where the
-// target's header files and library are with CGO_CFLAGS and CGO_LDFLAGS.
+// The static libraries of Debian's libwebrtc-audio-processing-dev and, for the conversion,
+// libspeexdsp-dev are linked. A cross build says where the target's are with CGO_LDFLAGS.
 package aec

@@ -3,7 +3,7 @@
 package aec
 
 // #cgo LDFLAGS: -l:libspeexdsp.a -lm
-// #include "shim.h"
+// #include "convert.h"
 import "C"
 
 import (
@@ -13,20 +13,20 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"intercom/capture"
 )
 
 const (
-	// tail is how long an echo may last, 128 ms, from shortly before its strongest part: what
-	// is longer is learned more slowly.
+	// tail is how long an echo may last, 128 ms, from when the engine is given what was played:
+	// what is longer is not learned.
 	tail = sampleRate * 128 / 1000
-	// lead is how much of the tail is kept before the middle of that part, 9 ms; within these bounds, 2 and
-	// 30 ms, it may wander before everything is learned anew.
-	lead      = sampleRate * 9 / 1000
-	leastLead = sampleRate * 2 / 1000
-	mostLead  = sampleRate * 30 / 1000
+	// lead is how much of the tail is kept before the middle of its strongest part, 24 ms;
+	// within these bounds, 10 and 85 ms, it may wander before it is put back there. A card
+	// within them from the beginning is left alone.
+	lead      = sampleRate * 24 / 1000
+	leastLead = sampleRate * 10 / 1000
+	mostLead  = sampleRate * 85 / 1000
 
 	// historyPeriods is how much of what was played is remembered: the longest delay.
 	historyPeriods = finderTaps*decimation/periodSamples + 2
@@ -56,11 +56,12 @@ type Stats struct {
 	// Clipped are the periods in which the microphone was overdriven: echo in them cannot be
 	// cancelled.
 	Clipped int64
-	// Restarts counts how often the delay had changed so much that the room was learned anew.
+	// Restarts counts how often the delay was out of the engine's reach, and the room was
+	// learned anew.
 	Restarts int64
 	// Drift is by how many millionths the microphone's clock is faster than the loudspeaker's,
 	// as it is with two cards; 0 until 25 s of it were seen, or when it is not certain. From
-	// 50 on it costs most of the cancellation: one card for both is better.
+	// 200 on it costs cancellation.
 	Drift int
 	// Learning tells that the room is not learned yet, or cannot be: meanwhile the microphone
 	// is turned down while the loudspeaker talks.
@@ -83,6 +84,9 @@ type Duplex struct {
 	erle                     atomic.Uint64
 	learned                  atomic.Bool
 	lag                      atomic.Int64 // see canceller; the card will be like it was
+
+	engine func() (engine, error)
+	bare   bool // the engine's result is neither evened out nor turned down, for measurements
 }
 
 var _ capture.Duplex = (*Duplex)(nil)
@@ -95,7 +99,7 @@ func New(c Config) (*Duplex, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Duplex{device: c.Device, log: c.Logger}, nil
+	return &Duplex{device: c.Device, log: c.Logger, engine: newAPM}, nil
 }
 
 // Stats may be called from any goroutine.
@@ -108,14 +112,19 @@ func (d *Duplex) Stats() Stats {
 
 // Run is part of capture.Duplex.
 func (d *Duplex) Run(ctx context.Context, period func(mic, speaker []int16)) error {
-	c := C.intercom_aec_new(tail)
+	e, err := d.engine()
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	c := C.intercom_converter_new()
 	if c == nil {
 		return errors.New("echo canceller: out of memory")
 	}
-	defer C.intercom_aec_free(c)
+	defer C.intercom_converter_free(c)
 	d.learned.Store(false)
-	p := &canceller{Duplex: d, c: c, finder: newFinder(), lag: int(d.lag.Load()), gate: gate{noise: talkLevel, gain: 1}, agc: newAGC()}
-	err := d.device.Run(ctx, func(mic, speaker []int16) {
+	p := &canceller{Duplex: d, engine: e, convert: c, finder: newFinder(), lag: int(d.lag.Load()), gate: gate{noise: talkLevel, gain: 1}, agc: newAGC()}
+	err = d.device.Run(ctx, func(mic, speaker []int16) {
 		p.clean(mic)
 		period(mic, speaker)
 		p.play(speaker)
@@ -139,8 +148,9 @@ func (d *Duplex) say() {
 // canceller is the state of one Run.
 type canceller struct {
 	*Duplex
-	c      *C.intercom_aec
-	finder *finder
+	engine  engine
+	convert *C.intercom_converter
+	finder  *finder
 
 	heard, echo, result [periodSamples]int16
 	history             [historyPeriods * periodSamples]int16 // of what was played; a ring
@@ -159,23 +169,26 @@ type canceller struct {
 func (p *canceller) clean(mic []int16) {
 	p.now++
 	p.countClipped(mic)
-	C.intercom_aec_mic(p.c, samples(mic), samples(p.heard[:]))
+	C.intercom_converter_mic(p.convert, int16s(mic), int16s(p.heard[:]))
 	p.played(0)
 	if delay, ok := p.finder.take(p.echo[:], p.heard[:]); ok {
 		p.follow(delay)
 	}
 	p.played(p.lag)
-	C.intercom_aec_cancel(p.c, samples(p.heard[:]), samples(p.echo[:]), samples(p.result[:]))
+	p.engine.cancel(p.heard[:], p.echo[:], p.result[:])
 	p.measure()
-	p.agc.pass(p.result[:], p.gate.hold > 0)
-	C.intercom_aec_out(p.c, samples(p.result[:]), samples(mic))
-	if p.learned.Load() {
+	if !p.bare {
+		p.agc.pass(p.result[:], p.gate.hold > 0)
+	}
+	C.intercom_converter_out(p.convert, int16s(p.result[:]), int16s(mic))
+	if p.learned.Load() || p.bare {
 		p.gate.hold = 0
 	}
 	p.gate.pass(mic)
 }
 
-// follow moves what is taken for the echo to where it is.
+// follow moves what is taken for the echo to where it is, when that is out of the engine's
+// reach. The engine learns the new way sooner than from the beginning.
 func (p *canceller) follow(delay int) {
 	p.delay.Store(int64(delay))
 	if ppm, ok := p.drift.take(delay, p.now); ok {
@@ -188,7 +201,6 @@ func (p *canceller) follow(delay int) {
 	p.Duplex.lag.Store(int64(p.lag))
 	p.before, p.after, p.periods = 0, 0, 0
 	p.learned.Store(false)
-	C.intercom_aec_reset(p.c)
 	p.restarts.Add(1)
 }
 
@@ -201,7 +213,7 @@ func (p *canceller) played(lag int) {
 
 // play remembers a period of the loudspeaker.
 func (p *canceller) play(speaker []int16) {
-	C.intercom_aec_speaker(p.c, samples(speaker), samples(p.history[p.at:]))
+	C.intercom_converter_speaker(p.convert, int16s(speaker), int16s(p.history[p.at:]))
 	p.at = (p.at + periodSamples) % len(p.history)
 	p.gate.hear(speaker)
 }
@@ -232,5 +244,3 @@ func (p *canceller) measure() {
 		p.learned.Store(true)
 	}
 }
-
-func samples(s []int16) *C.int16_t { return (*C.int16_t)(unsafe.Pointer(unsafe.SliceData(s))) }

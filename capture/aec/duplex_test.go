@@ -21,12 +21,16 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// cancel runs a resident's speech in a room.
-func cancel(t testing.TB, r *room) (result []float64, s Stats) {
+// cancel runs a resident's speech in a room. bare leaves out all but the engine.
+func cancel(t testing.TB, r *room, bare bool, engines ...func() (engine, error)) (result []float64, s Stats) {
 	t.Helper()
 	d, err := New(Config{Device: r})
 	if err != nil {
 		t.Fatal(err)
+	}
+	d.bare = bare
+	for _, e := range engines {
+		d.engine = e
 	}
 	if err := d.Run(t.Context(), played(speech(t, "resident.s16", 3000), &result)); err != nil {
 		t.Fatal(err)
@@ -34,44 +38,48 @@ func cancel(t testing.TB, r *room) (result []float64, s Stats) {
 	return result, d.Stats()
 }
 
-// TestEcho measures how much of the echo is left. The times are of the device, from its
+// scenes are the boxes in which echo is measured. What is to be reached is in dB, by the
+// engine alone; distorted rooms are held to what was measured less 3 dB.
+var scenes = []struct {
+	name string
+	room room
+	erle float64 // from 2 s to 6 s
+	late float64 // from 6 s on
+}{
+	{"a card with 20 ms", room{delay: 0.02}, 40, 50},
+	{"a card with 60 ms", room{delay: 0.06}, 40, 50},
+	{"a card with 120 ms", room{delay: 0.12}, 40, 50},
+	{"a card with 250 ms", room{delay: 0.25}, 40, 50},
+	{"a stairwell", room{delay: 0.06, reverb: 0.5}, 25, 50},
+	{"a loud loudspeaker", room{delay: 0.06, loss: -3}, 40, 50},
+	{"a noisy street", room{delay: 0.06, noise: 100}, 36, 36},
+	{"a small loudspeaker", room{delay: 0.06, distortion: 1}, 39, 39},
+	{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, 29, 28},
+	{"an overdriven microphone", room{delay: 0.06, gain: 8}, 32, 34},
+}
+
+// in fills in what most of the scenes have in common.
+func (r room) in(length float64) *room {
+	r.length = length
+	if r.loss == 0 {
+		r.loss = 6
+	}
+	return &r
+}
+
+// TestEcho measures how much of the echo is left, by the engine alone and with the microphone
+// turned down as long as the room is not learned. The times are of the device, from its
 // opening: everything is learned after that.
 func TestEcho(t *testing.T) {
-	const ms = 1e-3
-	for _, test := range []struct {
-		name string
-		room room
-		erle float64 // dB, from 2 s to 6 s and from 6 s on, at least
-		late float64
-		half bool // it cannot be learned: the microphone is turned down for good
-	}{
-		{"a card with 20 ms", room{delay: 20 * ms}, 30, 33, false},
-		{"a card with 60 ms", room{delay: 60 * ms}, 30, 33, false},
-		{"a card with 120 ms", room{delay: 120 * ms}, 30, 33, false},
-		{"a card with 250 ms", room{delay: 250 * ms}, 30, 33, false},
-		{"a stairwell", room{delay: 60 * ms, reverb: 0.5}, 30, 16, false},
-		{"a loud loudspeaker", room{delay: 60 * ms, loss: -3}, 30, 33, false},
-		{"a noisy street", room{delay: 60 * ms, noise: 100}, 28, 33, false},
-		{"a small loudspeaker", room{delay: 60 * ms, distortion: 1}, 30, 30, true},
-		{"a bad loudspeaker", room{delay: 60 * ms, distortion: 3}, 30, 30, true},
-		{"an overdriven microphone", room{delay: 60 * ms, gain: 8}, 30, 17, false},
-	} {
+	for _, test := range scenes {
 		t.Run(test.name, func(t *testing.T) {
-			r := test.room
-			r.length = 12
-			if r.loss == 0 {
-				r.loss = 6
-			}
-			result, s := cancel(t, &r)
-			first := level(r.heard, 0.5, 2) - level(result, 0.5, 2)
-			early := level(r.heard, 2, 6) - level(result, 2, 6)
-			late := level(r.heard, 6, 12) - level(result, 6, 12)
-			t.Logf("echo return loss enhancement %.0f dB until 2 s, %.0f dB until 6 s, %.0f dB then; delay %v; says %.0f dB, overdriven %d, restarts %d, half-duplex %v", first, early, late, s.Delay, s.ERLE, s.Clipped, s.Restarts, s.Learning)
+			r := test.room.in(12)
+			result, s := cancel(t, r, true)
+			loss := func(from, to float64) float64 { return level(r.heard, from, to) - level(result, from, to) }
+			first, early, late := loss(0.5, 2), loss(2, 6), loss(6, 12)
+			t.Logf("canceller alone %.0f dB until 2 s, %.0f dB until 6 s, %.0f dB then; delay %v; says %.0f dB, overdriven %d, restarts %d", first, early, late, s.Delay, s.ERLE, s.Clipped, s.Restarts)
 			if early < test.erle || late < test.late {
-				t.Errorf("%.1f and %.1f dB, want %.0f and %.0f", early, late, test.erle, test.late)
-			}
-			if s.Learning != test.half {
-				t.Errorf("turned down for good: %v, want %v", s.Learning, test.half)
+				t.Errorf("canceller alone %.1f and %.1f dB, want %.0f and %.0f", early, late, test.erle, test.late)
 			}
 			if off := s.Delay.Seconds() - r.delay; math.Abs(off) > 0.006 {
 				t.Errorf("delay %v, want %.0f ms", s.Delay, r.delay*1000)
@@ -79,27 +87,44 @@ func TestEcho(t *testing.T) {
 			if (s.Clipped > 10) != (r.gain > 1) {
 				t.Errorf("overdriven in %d periods", s.Clipped)
 			}
+			r = test.room.in(5)
+			result, s = cancel(t, r, false)
+			first = level(r.heard, 0.5, 2) - level(result, 0.5, 2)
+			t.Logf("with the microphone turned down %.0f dB until 2 s", first)
+			if first < 20 || s.Learning {
+				t.Errorf("with the microphone turned down %.1f dB until 2 s, and still turned down %v; want 20 and false", first, s.Learning)
+			}
 		})
 	}
 }
 
-// TestDoubleTalk: while both talk the visitor is still understood.
+// TestDoubleTalk: while both talk the visitor is still understood. What the engine alone
+// leaves of him is measured.
 func TestDoubleTalk(t *testing.T) {
-	r := &room{length: 14, delay: 0.06, loss: 6, visitor: speech(t, "visitor.s16", 2000), from: 6}
-	result, s := cancel(t, r)
-	single := level(r.echo, 3, 6) - level(result, 3, 6)
-	// The visitor alone is what is left when the echo is away: the lost part of him.
-	loss := level(r.near, 7, 14) - level(result, 7, 14)
-	like := likeness(r.near, result, 7, 14)
-	t.Logf("single talk %.0f dB; double talk: the visitor loses %.1f dB, likeness %.2f; %+v", single, loss, like, s)
-	if loss > 6 || loss < -6 {
-		t.Errorf("the visitor loses %.1f dB, want 6 at most", loss)
-	}
-	if like < 0.7 {
-		t.Errorf("likeness to the visitor %.2f, want 0.7", like)
-	}
-	if single < 30 {
-		t.Errorf("%.1f dB in single talk, want 30", single)
+	for _, test := range []struct {
+		name string
+		room room
+		loss float64 // of the visitor, in dB
+		like float64
+	}{
+		{"a card with 60 ms", room{delay: 0.06}, 6, 0.75},
+		{"a card with 120 ms", room{delay: 0.12}, 6, 0.75},
+		{"a stairwell", room{delay: 0.06, reverb: 0.5}, 6, 0.7},
+		{"a noisy street", room{delay: 0.06, noise: 100}, 6, 0.6},
+		{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, 6, 0.75},
+		{"echo thrice as loud as the visitor", room{delay: 0.06, loss: -3}, 9, 0.55},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := test.room.in(16)
+			r.visitor, r.from = speech(t, "visitor.s16", 2000), 6
+			result, _ := cancel(t, r, true)
+			// The visitor alone is what is left when the echo is away: the lost part of him.
+			loss, like := level(r.near, 7, 16)-level(result, 7, 16), likeness(r.near, result, 7, 16)
+			t.Logf("the visitor loses %.1f dB, likeness %.2f", loss, like)
+			if loss > test.loss || loss < -1 || like < test.like {
+				t.Errorf("the visitor loses %.1f dB, likeness %.2f; want %.0f at most and %.2f", loss, like, test.loss, test.like)
+			}
+		})
 	}
 }
 
@@ -160,7 +185,7 @@ func TestVisitorAlone(t *testing.T) {
 func TestDelayChanges(t *testing.T) {
 	for _, later := range []float64{0.15, 0.03, -0.04} {
 		r := &room{length: 20, delay: 0.06, later: later, loss: 6}
-		result, s := cancel(t, r)
+		result, s := cancel(t, r, false)
 		before, after := level(r.heard, 4, 10)-level(result, 4, 10), level(r.heard, 14, 20)-level(result, 14, 20)
 		t.Logf("%+.0f ms: %.0f dB before and %.0f dB from 4 s after; %+v", later*1000, before, after, s)
 		if before < 30 || after < 25 {
@@ -177,7 +202,7 @@ func TestDelayChanges(t *testing.T) {
 func TestTwoClocks(t *testing.T) {
 	for _, ppm := range []float64{0, 50, 200} {
 		r := &room{length: 40, delay: 0.06, drift: ppm * 1e-6, loss: 6}
-		result, s := cancel(t, r)
+		result, s := cancel(t, r, true)
 		erle := level(r.heard, 10, 40) - level(result, 10, 40)
 		t.Logf("%+.0f millionths: measured %d; %.0f dB; %+v", ppm, s.Drift, erle, s)
 		if off := math.Abs(float64(s.Drift) - ppm); off > 25 {
