@@ -42,7 +42,11 @@ func (n *step) lockChanged(in LockChanged) {
 	}
 	l.opening = request{}
 	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user))})
+	n.play(CueOpened)
 	n.tell(by, map[string]string{"event": "opened", "lock": in.Lock})
+	if n.Phase == Talking && !n.ending && by.call == n.Call {
+		n.after(timerLeave, n.cfg.AfterOpening)
+	}
 }
 
 func (n *step) lockFailed(in LockFailed) {

@@ -24,6 +24,7 @@ const (
 	ReasonCommand    = "unknown command"
 	ReasonExit       = "from inside"
 	ReasonNoLink     = "the chat server is not reached"
+	ReasonNoFlat     = "there is no such flat"
 )
 
 // asked decides a request of somebody to open. All of it must be right at once.

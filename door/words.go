@@ -262,6 +262,7 @@ type NoteType string
 // The types of notes.
 const (
 	NotePressed     NoteType = "pressed"
+	NoteDialled     NoteType = "dialled" // a flat, Name; Reason if there is none
 	NoteRinging     NoteType = "ringing"
 	NoteIncoming    NoteType = "incoming"
 	NoteAnswered    NoteType = "answered"

@@ -58,6 +58,21 @@ func (p *Page) servePress(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func (p *Page) serveType(w http.ResponseWriter, r *http.Request) {
+	var press struct {
+		Keys string `json:"keys"`
+	}
+	if status, err := readJSON(w, r, &press); err != nil {
+		refuse(w, status, err)
+		return
+	}
+	if press.Keys == "" {
+		refuse(w, http.StatusBadRequest, errors.New(`nothing to type: send {"keys": "..."}`))
+		return
+	}
+	p.act(w, r, func(ctx context.Context) error { return p.station.Type(ctx, press.Keys) }, func() int { return http.StatusConflict })
+}
+
 func (p *Page) serveHangUp(w http.ResponseWriter, r *http.Request) {
 	p.act(w, r, p.station.HangUp, func() int { return http.StatusConflict })
 }

@@ -16,6 +16,7 @@ type fakeStation struct {
 	mu       sync.Mutex
 	status   control.Status
 	pressed  []string
+	typed    string
 	hangUps  int
 	fail     error                                // of Press and HangUp
 	stuck    bool                                 // Press waits for its context
@@ -56,6 +57,13 @@ func (s *fakeStation) Press(ctx context.Context, name string) error {
 		return fmt.Errorf("press %q: no such button; there are front and back", name)
 	}
 	return fail
+}
+
+func (s *fakeStation) Type(_ context.Context, keys string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.typed += keys
+	return s.fail
 }
 
 func (s *fakeStation) HangUp(context.Context) error {

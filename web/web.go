@@ -146,6 +146,7 @@ func New(c Config) (*Page, error) {
 	p.mux.HandleFunc("GET /api/events", p.serveEvents)
 	p.mux.HandleFunc("GET /api/phone", p.servePhone)
 	p.mux.HandleFunc("POST /api/press", p.servePress)
+	p.mux.HandleFunc("POST /api/type", p.serveType)
 	p.mux.HandleFunc("POST /api/hangup", p.serveHangUp)
 	return p, nil
 }

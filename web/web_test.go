@@ -231,6 +231,25 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
+func TestType(t *testing.T) {
+	s := newFakeStation()
+	p := newPage(t, Config{Station: s})
+	const json = "Content-Type: application/json"
+	if got, _, body := ask(t, p, "POST", "/api/type", `{"keys":"12#"}`, json); got != 204 || s.typed != "12#" {
+		t.Errorf("got status %d %s, and %q was typed", got, body, s.typed)
+	}
+	if got, _, body := ask(t, p, "POST", "/api/type", `{"keys":""}`, json); got != 400 || !strings.Contains(complaint(t, body), "nothing to type") {
+		t.Errorf("nothing: got status %d %s", got, body)
+	}
+	if got, _, _ := ask(t, p, "POST", "/api/type", `{"keys":"1"}`); got != 415 {
+		t.Errorf("from a form: got status %d, want 415", got)
+	}
+	s.fail = errors.New("no keypad")
+	if got, _, body := ask(t, p, "POST", "/api/type", `{"keys":"1"}`, json); got != 409 || complaint(t, body) != "no keypad" {
+		t.Errorf("got status %d %s, want 409 and the station's words", got, body)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	s := newFakeStation()
 	p := newPage(t, Config{Station: s})

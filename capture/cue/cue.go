@@ -22,10 +22,18 @@ const (
 	Busy       Name = "busy"       // everybody declined
 	Opened     Name = "opened"     // the door is open
 	Fault      Name = "fault"      // nobody could be called, or the connection was lost
+	Incoming   Name = "incoming"   // a resident calls the door
+	Quiet      Name = "quiet"      // nobody is called at this hour
+	Refused    Name = "refused"    // the code is wrong
+	Dial       Name = "dial"       // the number of a flat is to be typed
+	Unknown    Name = "unknown"    // there is no such flat
+	Wait       Name = "wait"       // it will be called as soon as that is possible
 )
 
 // Names are all cues.
-func Names() []Name { return []Name{Calling, Connected, Unanswered, Busy, Opened, Fault} }
+func Names() []Name {
+	return []Name{Calling, Connected, Incoming, Unanswered, Busy, Quiet, Opened, Refused, Dial, Unknown, Wait, Fault}
+}
 
 // level is the peak of a note, -14 dBFS: louder than a room, quieter than speech.
 const level = 6500
@@ -44,6 +52,12 @@ var scores = map[Name][]note{
 	Unanswered: {{494, 250 * ms}, {440, 250 * ms}, {392, 400 * ms}},
 	Busy:       {{425, 240 * ms}, {0, 240 * ms}, {425, 240 * ms}, {0, 240 * ms}, {425, 240 * ms}},
 	Opened:     {{659, 120 * ms}, {784, 120 * ms}, {1047, 400 * ms}},
+	Incoming:   {{784, 150 * ms}, {523, 150 * ms}, {784, 250 * ms}},
+	Quiet:      {{392, 250 * ms}, {330, 400 * ms}},
+	Refused:    {{311, 120 * ms}, {0, 60 * ms}, {311, 120 * ms}, {0, 60 * ms}, {311, 240 * ms}},
+	Dial:       {{659, 120 * ms}, {659, 200 * ms}},
+	Unknown:    {{330, 180 * ms}, {262, 350 * ms}},
+	Wait:       {{523, 120 * ms}, {0, 300 * ms}, {523, 120 * ms}},
 	Fault:      {{220, 180 * ms}, {0, 80 * ms}, {208, 400 * ms}},
 }
 

@@ -82,6 +82,17 @@ func runPress(ctx context.Context, in invocation) error {
 	return flags.station(ctx, func(c *control.Client) error { return c.Press(ctx, args[0]) })
 }
 
+func runType(ctx context.Context, in invocation) error {
+	var flags clientFlags
+	args, err := in.parse("type", 1, 1, flags.define)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	return flags.station(ctx, func(c *control.Client) error { return c.Type(ctx, args[0]) })
+}
+
 func runHangUp(ctx context.Context, in invocation) error {
 	var flags clientFlags
 	if _, err := in.parse("hangup", 0, 0, flags.define); err != nil {
@@ -122,6 +133,15 @@ func printStatus(w io.Writer, st control.Status) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("version", "%s", st.Version)
 	row("state", "%s", st.State)
+	if st.Flat != "" {
+		row("", "for %s", st.Flat)
+	}
+	if st.Typed != "" {
+		row("", "typed %s", st.Typed)
+	}
+	if st.Says != "" {
+		row("", "told: %s", st.Says)
+	}
 	if c := st.Call; c != nil {
 		direction := "to the residents"
 		if c.Incoming {
@@ -167,6 +187,9 @@ func printStatus(w io.Writer, st control.Status) error {
 	if j := st.Journal; j != nil {
 		row("journal", "%d lines, the last one's hash is", j.Lines)
 		row("", "%s", j.Head)
+	}
+	for _, f := range st.Flats {
+		row("flat "+f.Name, "%s", f.Label)
 	}
 	if len(st.Health) == 0 {
 		row("health", "all is well")

@@ -70,9 +70,20 @@ type config struct {
 		Ring    conf.Duration `toml:"ring"`
 		Dialing conf.Duration `toml:"dialing"`
 		Longest conf.Duration `toml:"longest"`
+		Retry   conf.Duration `toml:"retry"`
+
+		AfterOpening conf.Duration `toml:"after_opening"`
 	} `toml:"call"`
 	Button []button `toml:"button"`
-	HangUp struct {
+	Flat   []flat   `toml:"flat"`
+	Keypad struct {
+		Forget conf.Duration `toml:"forget"`
+	} `toml:"keypad"`
+	Clock struct {
+		Zone string `toml:"zone"`
+	} `toml:"clock"`
+	Records recordsConfig `toml:"records"`
+	HangUp  struct {
 		Name string `toml:"name"`
 		inputWire
 	} `toml:"hang_up"`
@@ -108,20 +119,6 @@ type iceServer struct {
 	Credential conf.Secret `toml:"credential"`
 }
 
-type button struct {
-	Name      string   `toml:"name"`
-	Label     string   `toml:"label"`
-	Residents []string `toml:"residents"`
-	inputWire
-}
-
-type resident struct {
-	ID      int64  `toml:"id"`
-	Name    string `toml:"name"`
-	MayOpen bool   `toml:"may_open"`
-	MayCall bool   `toml:"may_call"`
-}
-
 // defaults is what a configuration file changes. It has neither residents nor buttons:
 // those are nobody's default.
 func defaults() *config {
@@ -138,6 +135,8 @@ func defaults() *config {
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
 	c.Sound.Echo, c.Cues.Play = echoCancel, true
 	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
+	c.Call.Retry, c.Keypad.Forget = seconds(20), seconds(10)
+	c.Records.Keep, c.Records.Number, c.Records.Size = conf.Duration(30*24*time.Hour), 500, 100
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
 	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
 	c.Journal.Size = 10
@@ -340,6 +339,9 @@ func (c *config) checkTimes() error {
 		{"call.ring", c.Call.Ring, time.Second, 10 * time.Minute},
 		{"call.dialing", c.Call.Dialing, time.Second, time.Minute},
 		{"call.longest", c.Call.Longest, 10 * time.Second, 24 * time.Hour},
+		{"call.retry", c.Call.Retry, 0, 10 * time.Minute},
+		{"call.after_opening", c.Call.AfterOpening, 0, time.Hour},
+		{"keypad.forget", c.Keypad.Forget, time.Second, 5 * time.Minute},
 		{"lock.open", c.Lock.Open, 100 * time.Millisecond, time.Duration(c.Lock.Longest)},
 		{"lock.longest", c.Lock.Longest, 100 * time.Millisecond, 5 * time.Minute},
 		{"lock.pause", c.Lock.Pause, 100 * time.Millisecond, time.Hour},
@@ -353,59 +355,6 @@ func (c *config) checkTimes() error {
 	}
 	if _, ok := logLevels[c.Log.Level]; !ok {
 		return c.wrong("log.level", "%q is none of debug, info, warn and error", c.Log.Level)
-	}
-	return nil
-}
-
-func (c *config) checkDoor() error {
-	if len(c.Button) == 0 {
-		return c.wrong("button", "there is none: add a [[button]] with a name and residents")
-	}
-	lines := map[string]string{c.Light.Name: "light", c.Lock.Name: "lock"}
-	if len(lines) < 2 || c.Light.Name == "" || c.Lock.Name == "" {
-		return c.wrong("lock.name", "light and lock need names of their own")
-	}
-	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
-		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
-	}
-	lines[c.HangUp.Name] = "hang-up button"
-	names := map[string]bool{}
-	for i, r := range c.Resident {
-		key := fmt.Sprintf("resident.%d.", i)
-		if r.Name == "" || names[r.Name] {
-			return c.wrong(key+"name", "%q is empty or another resident's", r.Name)
-		}
-		names[r.Name] = true
-		if r.ID <= 0 {
-			return c.wrong(key+"id", "%d is not a user id; QuickBlox shows it beside the user", r.ID)
-		}
-		if r.ID == c.Account.UserID {
-			return c.wrong(key+"id", "%d is the door's own user id: a resident has an account of his own", r.ID)
-		}
-		if j := slices.IndexFunc(c.Resident[:i], func(o resident) bool { return o.ID == r.ID }); j >= 0 {
-			return c.wrong(key+"id", "%d is the id of %s already", r.ID, c.Resident[j].Name)
-		}
-	}
-	for i, b := range c.Button {
-		key := fmt.Sprintf("button.%d.", i)
-		if other, taken := lines[b.Name]; taken || b.Name == "" {
-			return c.wrong(key+"name", "%q is the name of the %s, or empty", b.Name, other)
-		}
-		lines[b.Name] = "button"
-		if len(b.Residents) == 0 {
-			return c.wrong(key+"residents", "are missing: the button would call nobody")
-		}
-		if n := len(b.Residents); n > callcore.DefaultMaxRing {
-			return c.wrong(key+"residents", "are %d: at most %d phones can ring at once", n, callcore.DefaultMaxRing)
-		}
-		for j, r := range b.Residents {
-			if !names[r] {
-				return c.wrong(key+"residents", "%q is not the name of a [[resident]]", r)
-			}
-			if slices.Contains(b.Residents[:j], r) {
-				return c.wrong(key+"residents", "%q is listed twice", r)
-			}
-		}
 	}
 	return nil
 }

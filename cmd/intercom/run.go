@@ -18,9 +18,9 @@ import (
 	"intercom/internal/control"
 	"intercom/internal/journal"
 	"intercom/internal/netwatch"
+	"intercom/internal/records"
 	"intercom/internal/sdnotify"
 	"intercom/internal/station"
-	"intercom/signaling"
 )
 
 // defaultConfig is where a configuration is looked for.
@@ -111,7 +111,12 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		ICE:     c.ice(),
 		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
 		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
-		Volume: c.Sound.Volume, Cues: dev.cues,
+		Volume: c.Sound.Volume, Cues: dev.cues, ClockSet: clockSet,
+	}
+	if c.Records.Folder != "" {
+		if cfg.Records, err = records.Open(c.Records.Folder, c.Records.limits()); err != nil {
+			return nil, exitError{exitConfig, c.wrong("records.folder", "%v", err)}
+		}
 	}
 	cfg.WatchNetwork = func(ctx context.Context, changed func()) error {
 		w, err := netwatch.New(netwatch.Config{Changed: changed, Logger: log})
@@ -169,34 +174,21 @@ func (c *config) ice() callcore.ICE {
 
 // wire sets what the door is made of: residents, buttons, lock and light, on their lines.
 func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error {
-	ids := map[string]signaling.UserID{}
-	s.Door = door.Config{Locks: []door.Lock{{Name: c.Lock.Name, Pause: time.Duration(c.Lock.Pause)}}, Longest: time.Duration(c.Call.Longest), Retry: retryPress}
-	for _, r := range c.Resident {
-		ids[r.Name] = signaling.UserID(r.ID)
-		s.Door.Residents = append(s.Door.Residents, door.Resident{ID: signaling.UserID(r.ID), Name: r.Name, MayOpen: r.MayOpen, MayCall: r.MayCall})
+	var err error
+	if s.Door, err = c.door(); err != nil {
+		return err
 	}
-	for _, b := range c.Button {
-		label := b.Label
-		if label == "" {
-			label = b.Name
-		}
-		users := make([]signaling.UserID, len(b.Residents))
-		for i, r := range b.Residents {
-			users[i] = ids[r]
-		}
-		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: b.Name, Residents: users})
-		s.Buttons = append(s.Buttons, station.Button{Label: label, Line: b.named(b.Name)})
-	}
+	s.Buttons = c.buttons()
 	lines, err := newWiring(c, chips)
 	if err != nil {
 		return err
 	}
 	lines.lock = lock
-	if button := c.Button[0].Name; lines.real(c.HangUp.Name) == lines.real(button) { // a real panel may have none
+	if lines.real(c.HangUp.Name) == lines.real(c.button()) { // a real panel may have none
 		s.Door.Buttons = append(s.Door.Buttons, door.Button{Name: c.HangUp.Name, HangUp: true})
 		s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: c.HangUp.named(c.HangUp.Name)})
 	}
-	s.Lines, s.Press = lines, lines.presser(c.Button[0].Name)
+	s.Lines, s.Press = lines, lines.presser(c.button())
 	s.Light = c.Light.named(c.Light.Name)
 	s.Locks = relay.Config{Locks: []relay.Lock{{
 		Line:   c.Lock.named(c.Lock.Name),
@@ -204,10 +196,6 @@ func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error 
 	}}}
 	return nil
 }
-
-// retryPress is how long a visitor's press waits for a lost link: as long as one waits at a
-// door before pressing again.
-const retryPress = 20 * time.Second
 
 // listen opens a TCP address; what names it in the error.
 func listen(what, address string) (net.Listener, error) {

@@ -25,6 +25,12 @@ type cuesConfig struct {
 	Busy       string `toml:"busy"`
 	Opened     string `toml:"opened"`
 	Fault      string `toml:"fault"`
+	Incoming   string `toml:"incoming"`
+	Quiet      string `toml:"quiet"`
+	Refused    string `toml:"refused"`
+	Dial       string `toml:"dial"`
+	Unknown    string `toml:"unknown"`
+	Wait       string `toml:"wait"`
 }
 
 const cueOff = "off"
@@ -33,7 +39,8 @@ const cueOff = "off"
 func (c *cuesConfig) files() map[cue.Name]string {
 	return map[cue.Name]string{
 		cue.Calling: c.Calling, cue.Connected: c.Connected, cue.Unanswered: c.Unanswered,
-		cue.Busy: c.Busy, cue.Opened: c.Opened, cue.Fault: c.Fault,
+		cue.Busy: c.Busy, cue.Opened: c.Opened, cue.Fault: c.Fault, cue.Incoming: c.Incoming, cue.Quiet: c.Quiet,
+		cue.Refused: c.Refused, cue.Dial: c.Dial, cue.Unknown: c.Unknown, cue.Wait: c.Wait,
 	}
 }
 

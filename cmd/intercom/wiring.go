@@ -78,7 +78,7 @@ func (c *config) checkLines() error {
 			return err
 		}
 	}
-	if c.HangUp.Line != "" && !real {
+	if c.HangUp.Line != "" && !real && len(c.Button) > 0 {
 		return c.wrong("hang_up.line", "is given and the other buttons are simulated")
 	}
 	if err := input("hang_up.", c.HangUp.inputWire); err != nil {
@@ -123,6 +123,15 @@ func newWiring(c *config, chips hw.Lines) (*wiring, error) {
 	var err error
 	w.board, err = sim.New(sim.Config{Names: simulated})
 	return w, err
+}
+
+// button is the name of the first button, whose wiring is like that of all others: of the
+// one that hangs up if there is no other.
+func (c *config) button() string {
+	if len(c.Button) > 0 {
+		return c.Button[0].Name
+	}
+	return c.HangUp.Name
 }
 
 // real tells whether there is a line behind a name.

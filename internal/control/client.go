@@ -64,6 +64,12 @@ func (c *Client) Press(ctx context.Context, name string) error {
 	return err
 }
 
+// Type presses keys of the station's keypad, one after the other.
+func (c *Client) Type(ctx context.Context, keys string) error {
+	_, err := c.ask(ctx, request{Cmd: cmdType, Keys: keys})
+	return err
+}
+
 // HangUp ends the station's call, if there is one.
 func (c *Client) HangUp(ctx context.Context) error {
 	_, err := c.ask(ctx, request{Cmd: cmdHangUp})

@@ -31,6 +31,7 @@ const (
 	Pressed       = "pressed"        // a button; Name
 	Ringing       = "ringing"        // the residents' phones are being called
 	Incoming      = "incoming"       // a resident calls the door
+	Dialled       = "dialled"        // flat Name, at the keypad; Reason if there is none
 	Answered      = "answered"       // by User
 	Declined      = "declined"       // by User
 	NotAnswered   = "not_answered"   // nobody did in time
@@ -63,12 +64,19 @@ type Parts struct {
 
 // Status is the state of a station at one moment.
 type Status struct {
-	Time      time.Time  `json:"time"`
-	Version   string     `json:"version"`
-	State     string     `json:"state"` // idle, calling, incoming, talking
-	Light     string     `json:"light"` // what the status light shows: idle, calling, talking, opened, fault
-	Link      Link       `json:"link"`
+	Time    time.Time `json:"time"`
+	Version string    `json:"version"`
+	State   string    `json:"state"` // idle, dialling, waiting (for the link), calling, incoming, talking
+	Light   string    `json:"light"` // what the status light shows: idle, calling, talking, opened, fault
+	Link    Link      `json:"link"`
+	// Cue is what the visitor was told last, for as long as it matters, and Says the same
+	// in words.
+	Cue       string     `json:"cue,omitempty"`
+	Says      string     `json:"says,omitempty"`
+	Flat      string     `json:"flat,omitempty"`  // whom the visitor wants
+	Typed     string     `json:"typed,omitempty"` // on the keypad; codes are stars
 	Buttons   []Button   `json:"buttons"`
+	Flats     []Flat     `json:"flats,omitempty"` // the directory
 	Locks     []Lock     `json:"locks"`
 	Residents []Resident `json:"residents"`
 	Call      *Call      `json:"call,omitempty"`
@@ -91,6 +99,13 @@ type Link struct {
 type Button struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`
+}
+
+// Flat is one of the directory.
+type Flat struct {
+	Name    string `json:"name"`
+	Label   string `json:"label,omitempty"`
+	Dialled bool   `json:"dialled"` // by its name, at a keypad
 }
 
 // Lock is one that can be opened.
@@ -194,6 +209,9 @@ type Station interface {
 	// Press presses and releases a button. An unknown name is an error that lists the
 	// known ones.
 	Press(ctx context.Context, name string) error
+	// Type presses keys of the keypad, as if they had been: digits, # to confirm, * to
+	// begin a code, C to clear.
+	Type(ctx context.Context, keys string) error
 	// HangUp ends the call, if there is one, like the hang-up button.
 	HangUp(ctx context.Context) error
 	// Snapshot returns the camera's next picture as a JPEG of at most 600 KiB. The camera

@@ -54,8 +54,9 @@ func (p *panel) watching() int {
 	return len(p.Hub.watchers)
 }
 
-func (p *panel) HangUp(context.Context) error { p.note("hangup"); return nil }
-func (p *panel) Status() Status               { return p.status }
+func (p *panel) Type(_ context.Context, keys string) error { p.note("type " + keys); return nil }
+func (p *panel) HangUp(context.Context) error              { p.note("hangup"); return nil }
+func (p *panel) Status() Status                            { return p.status }
 func (p *panel) Snapshot(context.Context) ([]byte, error) {
 	if p.picture == nil {
 		return nil, errors.New("the camera is off")
@@ -121,11 +122,14 @@ func TestRequests(t *testing.T) {
 	if err := c.HangUp(t.Context()); err != nil {
 		t.Errorf("HangUp after a refusal: %v", err)
 	}
+	if err := c.Type(t.Context(), "12#"); err != nil {
+		t.Errorf("Type: %v", err)
+	}
 	got, err := c.Status(t.Context())
 	if err != nil || !reflect.DeepEqual(got, p.status) {
 		t.Errorf("Status: %+v, %v\nwant %+v", got, err, p.status)
 	}
-	if got, want := strings.Join(p.asked, ","), "press call,hangup"; got != want {
+	if got, want := strings.Join(p.asked, ","), "press call,hangup,type 12#"; got != want {
 		t.Errorf("station was asked %q, want %q", got, want)
 	}
 }
@@ -210,6 +214,9 @@ func TestMalformedRequests(t *testing.T) {
 		{"null", `null`, `unknown command ""`},
 		{"no name", `{"cmd":"press"}`, "name"},
 		{"needless name", `{"cmd":"hangup","name":"call"}`, "takes no"},
+		{"needless keys", `{"cmd":"press","name":"call","keys":"1"}`, "takes no"},
+		{"no keys", `{"cmd":"type"}`, "keys"},
+		{"keys and name", `{"cmd":"type","keys":"1","name":"call"}`, "nothing else"},
 		{"too long", `{"cmd":"press","name":"` + strings.Repeat("x", maxRequest) + `"}`, "longer than"},
 		{"deep", strings.Repeat("[", maxRequest-10), "malformed request"},
 		{"binary", "\x00\xff\xfe", "malformed request"},

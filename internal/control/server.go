@@ -140,6 +140,10 @@ func (s *server) carryOut(ctx context.Context, req request) (reply, error) {
 		if err := s.station.Press(ctx, req.Name); err != nil {
 			return reply{}, err
 		}
+	case cmdType:
+		if err := s.station.Type(ctx, req.Keys); err != nil {
+			return reply{}, err
+		}
 	case cmdHangUp:
 		if err := s.station.HangUp(ctx); err != nil {
 			return reply{}, err

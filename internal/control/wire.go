@@ -25,11 +25,13 @@ const (
 type request struct {
 	Cmd  string `json:"cmd"`
 	Name string `json:"name,omitempty"` // of the button to press
+	Keys string `json:"keys,omitempty"` // to type
 }
 
 // The commands.
 const (
 	cmdPress  = "press"
+	cmdType   = "type"
 	cmdHangUp = "hangup"
 	cmdStatus = "status"
 	cmdEvents = "events"
@@ -59,7 +61,15 @@ func parseRequest(line []byte) (request, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return request{}, errors.New("malformed request: one JSON object a line")
 	}
+	if r.Keys != "" && r.Cmd != cmdType {
+		return request{}, fmt.Errorf(`%.40s: takes no "keys"`, r.Cmd)
+	}
 	switch r.Cmd {
+	case cmdType:
+		if r.Keys == "" || r.Name != "" {
+			return request{}, errors.New(`type: takes "keys" and nothing else`)
+		}
+		return r, nil
 	case cmdPress:
 		if r.Name == "" {
 			return request{}, errors.New(`press: the button's "name" is missing`)
@@ -71,7 +81,7 @@ func parseRequest(line []byte) (request, error) {
 		}
 		return r, nil
 	}
-	return request{}, fmt.Errorf("unknown command %.40q; known are press, hangup, status, snapshot, events", r.Cmd)
+	return request{}, fmt.Errorf("unknown command %.40q; known are press, type, hangup, status, snapshot, events", r.Cmd)
 }
 
 // writeLine writes v as one line, within the write timeout.

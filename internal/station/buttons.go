@@ -18,7 +18,7 @@ const stuck = 30 * time.Second
 // stuck would call the residents whenever the power comes back.
 func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
 	held := fingers{}
-	for levels := len(s.cfg.Buttons); ; {
+	for levels := len(s.cfg.Buttons) + len(s.cfg.Keypad); ; {
 		e, err := s.nextEdge(ctx, held)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -3,10 +3,10 @@ package station
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"intercom/callcore"
-	"intercom/capture/cue"
 	"intercom/door"
 	"intercom/hw"
 	"intercom/internal/control"
@@ -24,6 +24,8 @@ type loop struct {
 	peer     peer            // who is in the call, for the status
 	news     []control.Event // of this turn
 	pressed  time.Time       // the last button
+	recorder *recorder
+	lamp     *lamp
 }
 
 // peer is what is known of the one who talks to the door.
@@ -42,7 +44,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 	l.mu.Unlock()
 	l.show()
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
-	l.drive(l.state.Shows)
+	l.lamp.show(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
 		select {
@@ -53,10 +55,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			}
 			l.callEvent(ctx, e)
 		case e := <-edges:
-			if e.Active {
-				l.pressed = e.At
-				l.take(ctx, door.Pressed{Button: e.Line})
-			}
+			l.edge(ctx, e)
 		case e, ok := <-opened:
 			if !ok {
 				opened = nil
@@ -64,9 +63,7 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 			}
 			l.lockEvent(ctx, e)
 		case in := <-l.asks:
-			if _, ok := in.(door.Pressed); ok {
-				l.pressed = time.Now()
-			}
+			l.pressed = time.Now()
 			l.take(ctx, in)
 		case l.turns <- struct{}{}:
 			continue
@@ -80,6 +77,19 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 		l.show()
 		l.publishNews()
 	}
+}
+
+// edge takes a press of a button or of a key.
+func (l *loop) edge(ctx context.Context, e hw.Edge) {
+	if !e.Active {
+		return
+	}
+	l.pressed = e.At
+	if i := slices.IndexFunc(l.cfg.Keypad, func(k Key) bool { return k.Line.Name == e.Line }); i >= 0 {
+		l.take(ctx, door.Key{Symbol: l.cfg.Keypad[i].Symbol})
+		return
+	}
+	l.take(ctx, door.Pressed{Button: e.Line})
 }
 
 // finish takes what the parts said as they ended, such as that the lock is safe again.
@@ -140,10 +150,10 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		l.peer = peer{device: h.Device}
 		l.take(ctx, door.Incoming{Call: key, User: h.User})
 	case callcore.Accepted:
-		if key == l.state.Call {
+		l.take(ctx, door.Answered{Call: key, User: h.User})
+		if key == l.state.Call && h.User == l.state.User {
 			l.peer = peer{device: h.Device}
 		}
-		l.take(ctx, door.Answered{Call: key, User: h.User})
 	case callcore.Rejected:
 		l.take(ctx, door.Declined{Call: key, User: h.User})
 	case callcore.MediaStarted:
@@ -163,7 +173,6 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 	case callcore.Invalid:
 		l.invalid(ctx, e)
 	case callcore.Closed:
-		l.playEnd(key, e.Reason)
 		l.take(ctx, door.Ended{Call: key, How: howEnded(e.Reason), Reason: e.Reason.String()})
 		delete(l.sessions, key)
 		delete(l.keys, h.Session)
@@ -241,8 +250,12 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 		if err := l.guard.Open(ctx, e.Lock, 0); err != nil {
 			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
 		}
+	case door.Cue:
+		l.play(e.Name)
+	case door.Snapshot, door.Record:
+		l.recorder.order(e)
 	case door.Light:
-		l.drive(e.Show)
+		l.lamp.show(e.Show)
 	case door.Note:
 		l.note(e)
 	}
@@ -254,10 +267,7 @@ func (l *loop) ring(ctx context.Context, e door.Ring) {
 		l.remember(e.Call, s)
 		err = s.Call(ctx, map[string]string{"door": l.cfg.Locks.Locks[0].Line.Name})
 	}
-	if err == nil {
-		l.play(cue.Calling)
-	} else {
-		l.play(cue.Fault)
+	if err != nil {
 		l.log.Error("the residents cannot be called", "cause", err)
 		l.pending = append(l.pending, door.Ended{Call: e.Call, How: door.EndFailed, Reason: err.Error()})
 	}
@@ -279,15 +289,8 @@ func (l *loop) inSession(key, what string, do func(*callcore.Session) error) {
 	}
 }
 
-// drive sets the light's line: lit while the door is in use.
-func (l *loop) drive(show door.LightState) {
-	lit := show == door.LightCalling || show == door.LightTalking || show == door.LightOpened
-	l.health.Report("light", l.light.Set(lit))
-}
-
 // note tells what the door has to tell.
 func (l *loop) note(n door.Note) {
-	l.playNote(n)
 	call := n.Call
 	if s := l.sessions[call]; s != nil {
 		call = s.ID()
@@ -316,6 +319,7 @@ func (l *loop) show() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.State, l.status.Light, l.status.Call = state, string(st.Shows), call
+	l.status.Flat, l.status.Typed = st.Flat, st.Typed
 	l.talk = talk
 }
 

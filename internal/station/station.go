@@ -29,6 +29,7 @@ import (
 	"intercom/internal/control"
 	"intercom/internal/health"
 	"intercom/internal/journal"
+	"intercom/internal/records"
 	"intercom/signaling"
 )
 
@@ -45,7 +46,8 @@ type Config struct {
 	// Buttons has a line for each of the door's buttons, and what it is called on a page.
 	Buttons []Button
 	Lines   hw.Lines
-	Light   hw.Line // lit while the door is in use
+	Keypad  []Key   // of one keypad, or none
+	Light   hw.Line // shows by its blinking what the door does
 	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
 	// door that is meant where none is named. Lines, Logger and Report are set by New.
 	Locks relay.Config
@@ -76,6 +78,12 @@ type Config struct {
 	// Cues are the sounds that a visitor hears of what the door does, at capture.SampleRate;
 	// what is missing is not heard.
 	Cues map[cue.Name][]int16
+	// Says is what the cues say, for who reads it on a page.
+	Says map[cue.Name]string
+	// Records keeps visitors whom nobody answered; nil: nothing is kept.
+	Records *records.Store
+	// ClockSet tells whether the clock can be trusted; nil: it can.
+	ClockSet func() bool
 	// Speaker measures what the loudspeaker plays; nil if nothing can.
 	Speaker func() (on bool, dbfs, hz float64)
 
@@ -93,6 +101,12 @@ type Config struct {
 type Button struct {
 	Label string
 	Line  hw.Line // its name is the button's
+}
+
+// Key is a key of the keypad: its line, and what it means to the door.
+type Key struct {
+	Line   hw.Line
+	Symbol rune
 }
 
 // settle is how long something must be wrong before it is called so: what repairs itself
@@ -123,6 +137,7 @@ type Station struct {
 	mu     sync.Mutex // guards what the loop shows of itself
 	status control.Status
 	talk   *callcore.Session // of status.Call, once somebody has answered
+	said   time.Time         // status.Says
 }
 
 // New takes the lines, but for the locks' and those beside them, which their guard takes when
@@ -156,9 +171,12 @@ func (s *Station) takeLines() error {
 	if s.light, err = s.cfg.Lines.Output(s.cfg.Light, false); err != nil {
 		return fmt.Errorf("take the light: %w", err)
 	}
-	lines := make([]hw.Line, len(s.cfg.Buttons))
-	for i, b := range s.cfg.Buttons {
-		lines[i] = b.Line
+	var lines []hw.Line
+	for _, b := range s.cfg.Buttons {
+		lines = append(lines, b.Line)
+	}
+	for _, k := range s.cfg.Keypad {
+		lines = append(lines, k.Line)
 	}
 	if s.inputs, err = s.cfg.Lines.Inputs(lines...); err != nil {
 		return fmt.Errorf("take the buttons: %w", err)
@@ -203,6 +221,11 @@ func (s *Station) largestRing() int {
 	n := 0
 	for _, b := range s.cfg.Door.Buttons {
 		n = max(n, len(b.Residents))
+	}
+	for _, f := range s.cfg.Door.Flats {
+		for _, step := range f.Steps {
+			n = max(n, len(step.Residents))
+		}
 	}
 	return min(n, callcore.DefaultMaxRing)
 }
@@ -263,11 +286,19 @@ func (s *Station) Run(ctx context.Context) error {
 		part(ctx, &parts, "watch on the locks' guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
 	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
+	l := &loop{
+		Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{},
+		recorder: &recorder{Station: s, orders: make(chan door.Effect, 8)}, lamp: newLamp(s.light, s.report("light")),
+	}
+	part(ctx, &parts, "light", l.lamp.run)
+	part(ctx, &parts, "recorder", l.recorder.run)
+	if s.cfg.ClockSet != nil {
+		part(ctx, &parts, "watch on the clock", s.watchClock)
+	}
 	// The journal is the last to end: it takes down that the others did.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
 	writer.Go(func() { s.writeJournal(jctx) })
-	l := &loop{Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{}}
 	l.run(ctx, edges)
 	parts.Wait()
 	closeLink()

@@ -35,6 +35,24 @@ func (s *Station) Press(ctx context.Context, name string) error {
 	return s.ask(ctx, door.Pressed{Button: name})
 }
 
+// Type presses keys of the keypad, one after the other: digits, # to confirm, C to clear.
+func (s *Station) Type(ctx context.Context, keys string) error {
+	if strings.Trim(keys, keypadSymbols) != "" || len(keys) > mostKeys { // not said which: it may be a code
+		return fmt.Errorf("that cannot be typed: keys are %s, at most %d of them", keypadSymbols, mostKeys)
+	}
+	for _, k := range keys {
+		if err := s.ask(ctx, door.Key{Symbol: k}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	keypadSymbols = "0123456789#*C"
+	mostKeys      = 40
+)
+
 // HangUp ends the call, if there is one.
 func (s *Station) HangUp(ctx context.Context) error {
 	i := slices.IndexFunc(s.cfg.Door.Buttons, func(b door.Button) bool { return b.HangUp })
@@ -78,6 +96,9 @@ func (s *Station) Watch(ctx context.Context, last int, f func(control.Event) err
 func (s *Station) Status() control.Status {
 	s.mu.Lock()
 	st, talk := s.status, s.talk
+	if st.State != "calling" && time.Since(s.said) > shownFor {
+		st.Cue, st.Says = "", ""
+	}
 	s.mu.Unlock()
 	if st.Call != nil && talk != nil {
 		call := *st.Call
@@ -88,6 +109,11 @@ func (s *Station) Status() control.Status {
 	for i, b := range s.cfg.Buttons {
 		if !s.cfg.Door.Buttons[i].HangUp {
 			st.Buttons = append(st.Buttons, control.Button{Name: b.Line.Name, Label: b.Label})
+		}
+	}
+	for _, f := range s.cfg.Door.Flats {
+		if !f.Hidden {
+			st.Flats = append(st.Flats, control.Flat{Name: f.Name, Label: f.Label, Dialled: door.Dialled(f.Name)})
 		}
 	}
 	st.Locks = s.locks()
