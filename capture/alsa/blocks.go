@@ -7,6 +7,9 @@ import (
 	"intercom/capture"
 )
 
+// blockSamples is what a device hands over at a time, 10 ms.
+const blockSamples = capture.PeriodSamples / 2
+
 // blocks makes periods of the device's blocks, whatever their length. While one period is
 // recorded the one before it is played, so the two are in step to the sample.
 type blocks struct {

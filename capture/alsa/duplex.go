@@ -10,20 +10,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/gen2brain/malgo"
 
 	"intercom/capture"
+	"intercom/internal/reclock"
 )
 
 const (
-	// blockSamples is what the device hands over at a time, 10 ms; it has room for four.
-	blockSamples = capture.PeriodSamples / 2
-	blockCount   = 4
+	// blockCount is how many blocks a device has room for.
+	blockCount = 4
 
 	// watchTime is between looks at whether the device runs, and at its true rate.
 	watchTime = time.Second
@@ -42,8 +44,21 @@ type Config struct {
 
 // Duplex is a capture.Duplex.
 type Duplex struct {
-	cfg Config
-	log *slog.Logger
+	cfg    Config
+	log    *slog.Logger
+	bridge atomic.Pointer[reclock.Bridge] // of the last run with two clocks; nil: it had one
+}
+
+// Stats tell of the clocks. They are of this run, or the last one.
+type Stats struct {
+	// TwoClocks tells that microphone and loudspeaker are on cards of their own, between which
+	// sound is converted. That adds 40 ms to the way to the loudspeaker.
+	TwoClocks bool
+	// Skew is by how many millionths the microphone's clock is faster then.
+	Skew float64
+	// Gaps counts how often one card stood still for so long that sound was missing or dropped
+	// on the way to the loudspeaker.
+	Gaps int64
 }
 
 var _ capture.Duplex = (*Duplex)(nil)
@@ -61,7 +76,17 @@ func New(c Config) (*Duplex, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Duplex{c, c.Logger}, nil
+	return &Duplex{cfg: c, log: c.Logger}, nil
+}
+
+// Stats may be called from any goroutine.
+func (d *Duplex) Stats() Stats {
+	b := d.bridge.Load()
+	if b == nil {
+		return Stats{}
+	}
+	s := b.Stats()
+	return Stats{TwoClocks: true, Skew: s.Skew * 1e6, Gaps: s.Dry + s.Drowned}
 }
 
 // Run is part of capture.Duplex. Its errors name the card and say what to do.
@@ -100,36 +125,68 @@ func (d *Duplex) run(ctx context.Context, mic, speaker string, period func(mic, 
 		}
 		library.Free()
 	}()
-	b := &blocks{period: period}
 	stopped := make(chan struct{}, 1)
-	device, err := open(library, mic, speaker, malgo.DeviceCallbacks{
-		Data: func(out, in []byte, _ uint32) { b.exchange(out, in) },
-		Stop: func() {
+	sides, counts, err := d.sides(mic, speaker, period)
+	if err != nil {
+		return err
+	}
+	for _, s := range sides {
+		device, err := open(library, s.kind, mic, speaker, malgo.DeviceCallbacks{Data: s.data, Stop: func() {
 			select {
 			case stopped <- struct{}{}:
 			default:
 			}
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("open: %s; intercom devices lists the sound cards, and another program may be using it", said.or(err))
+		}})
+		if err != nil {
+			return fmt.Errorf("open: %s; intercom devices lists the sound cards, and another program may be using it", said.or(err))
+		}
+		defer func() {
+			// Uninit alone would wait for ever for a thread that polls a card which is gone: Stop
+			// wakes it. A device that has stopped by itself says so; that is no matter.
+			_ = device.Stop()
+			device.Uninit()
+		}()
+		if err := device.Start(); err != nil {
+			return fmt.Errorf("start: %s", said.or(err))
+		}
 	}
-	defer func() {
-		// Uninit alone would wait for ever for a thread that polls a card which is gone: Stop wakes
-		// it. A device that has stopped by itself says so; that is no matter.
-		_ = device.Stop()
-		device.Uninit()
-	}()
-	if err := device.Start(); err != nil {
-		return fmt.Errorf("start: %s", said.or(err))
+	d.log.Info("sound card opened", "microphone", mic, "loudspeaker", speaker, "clocks", len(sides))
+	err = watch(ctx, counts, stopped, &said)
+	if s := d.Stats(); s.TwoClocks {
+		d.log.Info("sound cards have clocks of their own", "millionths", math.Round(s.Skew), "gaps", s.Gaps)
 	}
-	d.log.Info("sound card opened", "microphone", mic, "loudspeaker", speaker)
-	return watch(ctx, b, stopped, &said)
+	return err
 }
 
-// open opens the device at our own rate and format; ALSA and the library convert.
-func open(library *malgo.AllocatedContext, mic, speaker string, callbacks malgo.DeviceCallbacks) (*malgo.Device, error) {
-	c := malgo.DefaultDeviceConfig(malgo.Duplex)
+// side is a device of the library: both cards, or one of them.
+type side struct {
+	kind malgo.DeviceType
+	data malgo.DataProc
+}
+
+// sides are the devices to be opened, and what counts their samples.
+func (d *Duplex) sides(mic, speaker string, period func(mic, speaker []int16)) ([]side, []*atomic.Int64, error) {
+	if oneClock(mic, speaker) {
+		d.bridge.Store(nil)
+		b := &blocks{period: period}
+		return []side{{malgo.Duplex, func(out, in []byte, _ uint32) { b.exchange(out, in) }}}, []*atomic.Int64{&b.samples}, nil
+	}
+	p, err := newPair(period, d.Stats().Skew/1e6)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.bridge.Store(p.bridge)
+	begin := time.Now()
+	return []side{
+		// Who plays is first: it waits for sound, and what it has no time for yet is not dropped.
+		{malgo.Playback, func(out, _ []byte, _ uint32) { p.play(out, time.Since(begin)) }},
+		{malgo.Capture, func(_, in []byte, _ uint32) { p.hear(in, time.Since(begin)) }},
+	}, []*atomic.Int64{&p.played, &p.heard}, nil
+}
+
+// open opens a device at our own rate and format; ALSA and the library convert.
+func open(library *malgo.AllocatedContext, kind malgo.DeviceType, mic, speaker string, callbacks malgo.DeviceCallbacks) (*malgo.Device, error) {
+	c := malgo.DefaultDeviceConfig(kind)
 	c.SampleRate, c.PeriodSizeInFrames, c.Periods = capture.SampleRate, blockSamples, blockCount
 	c.Alsa.NoMMap = 1
 	for _, side := range []struct {
@@ -150,11 +207,11 @@ func deviceID(name string) unsafe.Pointer {
 	return id.Pointer()
 }
 
-// watch returns when ctx ends or the device does not run as a sound card does.
-func watch(ctx context.Context, b *blocks, stopped <-chan struct{}, said *words) error {
+// watch returns when ctx ends or one of the devices does not run as a sound card does.
+func watch(ctx context.Context, counts []*atomic.Int64, stopped <-chan struct{}, said *words) error {
 	tick := time.NewTicker(watchTime)
 	defer tick.Stop()
-	seen, since := int64(0), time.Now()
+	seen, since := make([]int64, len(counts)), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -162,15 +219,19 @@ func watch(ctx context.Context, b *blocks, stopped <-chan struct{}, said *words)
 		case <-stopped:
 			return fmt.Errorf("it has stopped: %s", said.or(errors.New("was it unplugged?")))
 		case <-tick.C:
-			n, now := b.samples.Load(), time.Now()
-			rate := float64(n-seen) / now.Sub(since).Seconds()
-			switch {
-			case n == seen:
-				return errors.New("no sound for a second: it is stalled")
-			case rate > fastest*capture.SampleRate:
-				return fmt.Errorf("it runs %.0f times too fast: it is no sound card, but a device that throws everything away", rate/capture.SampleRate)
+			now := time.Now()
+			for i, c := range counts {
+				n := c.Load()
+				rate := float64(n-seen[i]) / now.Sub(since).Seconds()
+				switch {
+				case n == seen[i]:
+					return errors.New("no sound for a second: it is stalled")
+				case rate > fastest*capture.SampleRate:
+					return fmt.Errorf("it runs %.0f times too fast: it is no sound card, but a device that throws everything away", rate/capture.SampleRate)
+				}
+				seen[i] = n
 			}
-			seen, since = n, now
+			since = now
 		}
 	}
 }
