@@ -96,8 +96,14 @@ func (g *guest) startDoor(t *testing.T, config string, env ...string) *door {
 func (g *guest) startProgram(t *testing.T, program, config string, env ...string) *door {
 	t.Helper()
 	must(t, g.PutFile(t.Context(), guestProgram, program))
+	return g.startCommand(t, config, vm.Command{Args: []string{guestProgram, "run", "--control", guestSocket}, Env: env})
+}
+
+// startCommand is startProgram for a program that is there, by a command that runs it.
+func (g *guest) startCommand(t *testing.T, config string, c vm.Command) *door {
+	t.Helper()
 	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
-	d := &door{process: g.start(t, "door", vm.Command{Args: []string{guestProgram, "run", "--control", guestSocket}, Env: env}), more: make(chan struct{})}
+	d := &door{process: g.start(t, "door", c), more: make(chan struct{})}
 
 	socket, err := newSocket()
 	must(t, err)

@@ -109,6 +109,7 @@ type config struct {
 	Log struct {
 		Level string `toml:"level"`
 	} `toml:"log"`
+	Watchdog watchdogConfig `toml:"watchdog"`
 
 	file *conf.File // for errors that name a line; nil: nothing was read
 }
@@ -141,6 +142,7 @@ func defaults() *config {
 	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
 	c.Journal.Size = 10
 	c.Log.Level = "info"
+	c.Watchdog.Timeout = seconds(15)
 	return c
 }
 
@@ -184,7 +186,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkLines} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkLines, c.checkWatchdog} {
 		if err := f(); err != nil {
 			return err
 		}

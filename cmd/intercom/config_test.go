@@ -139,7 +139,8 @@ func TestConfigErrors(t *testing.T) {
 		"[server]\napi = 'http://example.com'":               ":15: server.api:",
 		"[camera]\nsource = 'file:/none.y4m'":                ":15: camera.source:",
 		"[[resident]]\nname = 'B'\nid = 8\n[[button]]\nname = 'x'\nresidents = ['B','B1','B2','B3','B4','B5','B6','B7','B8']": ":19: button.1.residents: are 9: at most 8",
-		"[call]\ndialing = 5": ":15:",
+		"[call]\ndialing = 5":        ":15:",
+		"[watchdog]\ntimeout = '1s'": ":15: watchdog.timeout: 1s is outside 5s to 5m0s",
 	} {
 		path := write(t, extra)
 		var out, errs bytes.Buffer

@@ -57,7 +57,18 @@ func runStation(ctx context.Context, in invocation) error {
 		return err
 	}
 	defer st.close()
-	return together(ctx, st.run, func(ctx context.Context) error { return tellService(ctx, service, st.Station, log) })
+	parts := []func(context.Context) error{st.run, func(ctx context.Context) error { return tellService(ctx, service, st.Station, log) }}
+	dog, err := newWatchdog(c, st.Station, log)
+	if err != nil {
+		return err
+	}
+	if dog != nil {
+		parts = append(parts, dog.Run)
+	}
+	if err := together(ctx, parts...); err != nil {
+		return err // the watchdog counts on: it ends in disorder
+	}
+	return dog.Disarm()
 }
 
 func (c *config) logger(in invocation) *slog.Logger {

@@ -73,6 +73,10 @@ func (s *Station) ask(ctx context.Context, in door.Input) error {
 	}
 }
 
+// Report puts something that is wrong beside the station's own parts on the list that Status
+// has; nil takes it off.
+func (s *Station) Report(part string, err error) { s.health.Report(part, err) }
+
 // Turn returns when the loop that owns the door's state has nothing better to do than to
 // say so: while it does, the station works, with or without a network. A service manager's
 // watchdog wants to know.

@@ -1,0 +1,108 @@
+//go:build e2e && lab
+
+package lab
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"intercom/internal/control"
+	"intercom/lab/vm"
+)
+
+// hardwareWatchdog restarts the guest after watchdogTimeout. Here QEMU holds it instead.
+const (
+	hardwareWatchdog = `
+[watchdog]
+device = "/dev/watchdog0"
+timeout = "5s"
+`
+	watchdogTimeout = 5 * time.Second
+)
+
+// TestGuestWatchdog has the station hang while its process lives: the loop that owns the
+// door's state writes to a log that nobody reads any more. The hardware notices; while the
+// station works, and after it has ended in good order, there is nothing to notice.
+func TestGuestWatchdog(t *testing.T) {
+	s, err := guestServer()
+	must(t, err)
+	g := newGuest(t)
+	config := guestSettings(s, realDevices) + hardwareWatchdog
+	program, err := intercom()
+	must(t, err)
+	must(t, g.PutFile(t.Context(), guestProgram, program))
+	_, err = g.Run(t.Context(), "mkfifo", "/run/log")
+	must(t, err)
+	reader := g.start(t, "log", vm.Command{Args: []string{"cat", "/run/log"}})
+	d := g.startCommand(t, config, vm.Command{Args: []string{"sh", "-c", "exec " + guestProgram + " run --control " + guestSocket + " 2>/run/log"}})
+	g.countsWatchdog(t, true)
+
+	// It works: it rings, and waits.
+	d.begin(t)
+	g.tap(t, vm.ButtonCall)
+	d.expect(t, soon, control.Ringing)
+	g.tap(t, vm.ButtonHangUp)
+	d.expect(t, soon, control.Ended)
+	time.Sleep(2 * watchdogTimeout) // what comes meanwhile is what is asked
+	g.restarts(t, 0)
+
+	// It hangs.
+	must(t, reader.signal(syscall.SIGSTOP))
+	if _, err := g.Shell(t.Context(), "timeout 2 cat /dev/zero >/run/log || true"); err != nil {
+		t.Fatal(err)
+	}
+	g.tap(t, vm.ButtonHangUp)
+	hung := time.Now()
+	e, err := g.AwaitEvent(t.Context(), watchdogTimeout+soon, "WATCHDOG", 1)
+	must(t, err)
+	t.Logf("the hardware restarts the machine %v after the station hangs: %s", e.Time.Sub(hung).Round(100*time.Millisecond), e.Data)
+
+	// The machine goes on instead; the station is killed, and another one ends well.
+	must(t, g.Monitor(t.Context(), "cont", nil, nil))
+	must(t, d.signal(syscall.SIGKILL))
+	<-d.ended
+	must(t, reader.signal(syscall.SIGKILL))
+	<-reader.ended
+	d = g.startDoor(t, config)
+	g.countsWatchdog(t, true)
+	must(t, d.stop())
+	g.countsWatchdog(t, false)
+	g.restarts(t, 1)
+}
+
+// countsWatchdog waits until the hardware watchdog counts, with the time that it was given, or
+// until it does not.
+func (g *guest) countsWatchdog(t *testing.T, counts bool) {
+	t.Helper()
+	want := "inactive"
+	if counts {
+		want = "active 5"
+	}
+	for late := time.Now().Add(soon); ; {
+		got, err := g.Shell(t.Context(), "cd /sys/class/watchdog/watchdog0; echo $(cat state timeout)")
+		must(t, err)
+		if strings.HasPrefix(strings.TrimSpace(got), want) {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("the hardware watchdog is %q, want %q", got, want)
+		}
+		time.Sleep(100 * time.Millisecond) // another machine: nothing to wait on
+	}
+}
+
+// restarts asserts how often the hardware has wanted to restart the machine.
+func (g *guest) restarts(t *testing.T, want int) {
+	t.Helper()
+	got := 0
+	for _, e := range g.Events() {
+		if e.Name == "WATCHDOG" {
+			got++
+		}
+	}
+	if got != want {
+		t.Fatalf("the hardware watchdog restarts the machine %d times, want %d", got, want)
+	}
+}
