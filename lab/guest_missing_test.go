@@ -32,6 +32,9 @@ func TestGuestMissing(t *testing.T) {
 
 	a := newPhone(t, s.server, anna, browser.ProbeConfig{Tone: annaTone})
 	t.Run("no camera, no card", func(t *testing.T) {
+		// It is known before the first visitor comes.
+		d.suffers(t, "camera", "Doorbell")
+		d.suffers(t, "sound", "Headset")
 		g.answerBlind(t, d, a)
 		d.suffers(t, "camera", "Doorbell")
 		d.suffers(t, "sound", "Headset")

@@ -89,22 +89,36 @@ func (d *Duplex) Stats() Stats {
 	return Stats{TwoClocks: true, Skew: s.Skew * 1e6, Gaps: s.Dry + s.Drowned}
 }
 
+// Find looks for the cards and opens nothing: Run would begin with the same error. A PCM of
+// ALSA's configuration is not looked for.
+func (d *Duplex) Find() error {
+	_, _, err := d.find()
+	return err
+}
+
+// find returns ALSA's names.
+func (d *Duplex) find() (mic, speaker string, err error) {
+	cards, err := List()
+	if err != nil {
+		return "", "", err
+	}
+	if mic, err = pcm(cards, d.cfg.Microphone, true); err != nil {
+		return "", "", fmt.Errorf("microphone %q: %w", d.cfg.Microphone, err)
+	}
+	if speaker, err = pcm(cards, d.cfg.Loudspeaker, false); err != nil {
+		return "", "", fmt.Errorf("loudspeaker %q: %w", d.cfg.Loudspeaker, err)
+	}
+	return mic, speaker, nil
+}
+
 // Run is part of capture.Duplex. Its errors name the card and say what to do.
 func (d *Duplex) Run(ctx context.Context, period func(mic, speaker []int16)) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	cards, err := List()
+	mic, speaker, err := d.find()
 	if err != nil {
 		return err
-	}
-	mic, err := pcm(cards, d.cfg.Microphone, true)
-	if err != nil {
-		return fmt.Errorf("microphone %q: %w", d.cfg.Microphone, err)
-	}
-	speaker, err := pcm(cards, d.cfg.Loudspeaker, false)
-	if err != nil {
-		return fmt.Errorf("loudspeaker %q: %w", d.cfg.Loudspeaker, err)
 	}
 	if err := d.run(ctx, mic, speaker, period); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("sound card (microphone %s, loudspeaker %s): %w", mic, speaker, err)

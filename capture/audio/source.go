@@ -35,6 +35,10 @@ type Config struct {
 	// Report is told when the card is lost, and nil when it sounds again. It does not
 	// block. It may be nil.
 	Report func(error)
+	// Find says why the card cannot be found, without opening it; nil: it is always there. It
+	// is asked now and then while the card is off, so that Report is told before anybody
+	// wants to hear something.
+	Find func() error
 }
 
 // Source is a sound card that many calls use. Its methods may be called from any goroutine.
@@ -45,7 +49,7 @@ type Source struct {
 	on      atomic.Bool
 	up      atomic.Bool // the card sounds
 	stats   counters    // of feeds, and of players that are gone
-	trouble bool        // the last report was an error; runCard's
+	trouble bool        // the last report was an error; runCard's and look's
 
 	mu      sync.Mutex
 	running bool
@@ -174,7 +178,7 @@ func (s *Source) Run(ctx context.Context) error {
 	s.running = true
 	s.mu.Unlock()
 
-	stopCard := func() {}
+	stopCard, stopLook := func() {}, s.startLook(ctx)
 	s.cue.Store(nil) // what was to be told before is over
 	expired := time.NewTimer(0)
 	defer expired.Stop()
@@ -186,6 +190,7 @@ func (s *Source) Run(ctx context.Context) error {
 		}
 		switch used := s.used(); {
 		case used && !s.on.Load():
+			stopLook()
 			s.on.Store(true)
 			cardCtx, cancel := context.WithCancel(ctx)
 			done := make(chan struct{})
@@ -193,6 +198,7 @@ func (s *Source) Run(ctx context.Context) error {
 			stopCard = func() { cancel(); <-done; s.on.Store(false) }
 		case !used && s.on.Load():
 			stopCard()
+			stopLook = s.startLook(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -205,6 +211,7 @@ func (s *Source) Run(ctx context.Context) error {
 	feeds, players := s.feeds, *s.players.Load()
 	s.mu.Unlock()
 	stopCard()
+	stopLook()
 	for _, f := range feeds {
 		f.Close()
 	}
@@ -245,7 +252,8 @@ func (s *Source) runCard(ctx context.Context) {
 	}
 }
 
-// report passes on errors, and the first nil after one. runCard alone calls it.
+// report passes on errors, and the first nil after one. runCard and look call it, of which one
+// runs at a time.
 func (s *Source) report(err error) {
 	if err == nil && !s.trouble {
 		return

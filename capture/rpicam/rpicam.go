@@ -115,17 +115,32 @@ func Program() (path string, ok bool) {
 	return "", false
 }
 
+// Find looks for the program, without which Run fails. Whether a module is plugged in is known
+// to that alone.
+func (c *Camera) Find() error {
+	_, err := c.find()
+	return err
+}
+
+func (c *Camera) find() (program string, err error) {
+	if c.cfg.Program != "" {
+		return c.cfg.Program, nil
+	}
+	program, ok := Program()
+	if !ok {
+		return "", fmt.Errorf("camera module: there is no %s on this system; install rpicam-apps", strings.Join(programs, " and no "))
+	}
+	return program, nil
+}
+
 // Run is part of capture.Camera. Its errors have the child's last words.
 func (c *Camera) Run(ctx context.Context, out func(*capture.Frame)) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	program := c.cfg.Program
-	if program == "" {
-		var ok bool
-		if program, ok = Program(); !ok {
-			return fmt.Errorf("camera module: there is no %s on this system; install rpicam-apps", strings.Join(programs, " and no "))
-		}
+	program, err := c.find()
+	if err != nil {
+		return err
 	}
 	if err := c.run(ctx, program, out); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("camera module %d: %w", c.cfg.Camera, err)

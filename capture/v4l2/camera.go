@@ -100,18 +100,32 @@ func (c *Camera) Offer(d Device) (list []Mode, best Mode, why string, err error)
 	return list, best, why, err
 }
 
+// Find looks for the camera and takes no picture of it: Run would begin with the same error.
+func (c *Camera) Find() error {
+	_, err := c.find()
+	return err
+}
+
+func (c *Camera) find() (Device, error) {
+	d, err := find(c.cfg.Device)
+	switch {
+	case err == nil:
+		return d, nil
+	case c.cfg.Device == "":
+		return d, fmt.Errorf("camera: %w", err)
+	}
+	return d, fmt.Errorf("camera %q: %w", c.cfg.Device, err)
+}
+
 // Run is part of capture.Camera. Its errors name the camera. Cancelling takes effect with
 // the next picture, at the latest after a second.
 func (c *Camera) Run(ctx context.Context, out func(*capture.Frame)) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	d, err := find(c.cfg.Device)
+	d, err := c.find()
 	if err != nil {
-		if c.cfg.Device == "" {
-			return fmt.Errorf("camera: %w", err)
-		}
-		return fmt.Errorf("camera %q: %w", c.cfg.Device, err)
+		return err
 	}
 	if err := c.stream(ctx, d, out); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("camera %s (%s): %w", d.Path, d.Card, explain(err))

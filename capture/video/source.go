@@ -35,6 +35,10 @@ type Config struct {
 	// Dark is told when it has become dark before the camera (true) and light again, as
 	// Brightness has it. It does not block. It may be nil.
 	Dark func(bool)
+	// Find says why the camera cannot be found, without opening it; nil: it is always there.
+	// It is asked now and then while the camera is off, so that Report is told before anybody
+	// wants to see something.
+	Find func() error
 }
 
 // Source is a camera that many calls watch. Its methods may be called from any goroutine.
@@ -162,7 +166,7 @@ func (s *Source) change() {
 	}
 }
 
-// task is a goroutine of Run's.
+// task is a goroutine of Run's; nil: it does not run.
 type task struct {
 	cancel context.CancelFunc
 	done   chan error // of capacity 1
@@ -176,6 +180,9 @@ func start(ctx context.Context, run func(context.Context) error) *task {
 }
 
 func (t *task) stop() {
+	if t == nil {
+		return
+	}
 	t.cancel()
 	<-t.done
 }
@@ -188,7 +195,7 @@ func (s *Source) Run(ctx context.Context) error {
 	s.mu.Unlock()
 
 	workers := make(map[*lane]*task)
-	var camera, sign *task
+	var camera, sign, lookout *task
 	for ctx.Err() == nil {
 		use := *s.use.Load()
 		for _, l := range use {
@@ -200,12 +207,17 @@ func (s *Source) Run(ctx context.Context) error {
 		case len(use) > 0 && camera == nil:
 			s.on.Store(true)
 			s.presence.begin()
+			lookout.stop()
+			lookout = nil
 			camera, sign = start(ctx, s.runCamera), start(ctx, s.standIn)
 		case len(use) == 0 && camera != nil:
 			sign.stop()
 			camera.stop()
-			camera = nil
+			camera, sign = nil, nil
 			s.on.Store(false)
+		}
+		if camera == nil && lookout == nil && s.cfg.Find != nil {
+			lookout = start(ctx, s.look)
 		}
 		for l, w := range workers {
 			if !slices.Contains(use, l) {
@@ -225,10 +237,9 @@ func (s *Source) Run(ctx context.Context) error {
 	s.lanes = make(map[capture.Codec]*lane)
 	s.change()
 	s.mu.Unlock()
-	if camera != nil {
-		sign.stop()
-		camera.stop()
-	}
+	sign.stop()
+	camera.stop()
+	lookout.stop()
 	for _, w := range workers {
 		w.stop()
 	}

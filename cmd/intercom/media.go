@@ -32,6 +32,8 @@ type devices struct {
 	newSoundDecoder func() (capture.SoundDecoder, error)
 	speaker         func() (on bool, dbfs, hz float64)
 	cues            map[cue.Name][]int16
+
+	findCamera, findCard func() error // why they are not there; nil: they always are
 }
 
 // openDevices picks the backends. It reads files but starts nothing.
@@ -80,7 +82,7 @@ func (d *devices) openCamera(c *config) error {
 		if err != nil {
 			return c.wrong("camera.source", "%v", err)
 		}
-		d.camera, d.format = cam, cam.Format()
+		d.camera, d.format, d.findCamera = cam, cam.Format(), cam.Find
 	case "rpicam":
 		number, err := strconv.Atoi(cmp.Or(name, "0"))
 		if err != nil || pixel != 0 && pixel != capture.I420 && pixel != capture.AVC {
@@ -90,7 +92,7 @@ func (d *devices) openCamera(c *config) error {
 		if err != nil {
 			return c.wrong("camera.source", "%v", err)
 		}
-		d.camera, d.format = cam, cam.Format()
+		d.camera, d.format, d.findCamera = cam, cam.Format(), cam.Find
 	default:
 		return c.wrong("camera.source", `%q is none of "synthetic", "file:clip.y4m", "v4l2", "v4l2:NAME" and "rpicam"`, m.Source)
 	}

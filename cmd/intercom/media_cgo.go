@@ -37,7 +37,7 @@ func (d *devices) openCard(c *config, mic, speaker string) error {
 	if err != nil {
 		return c.wrong("sound.microphone", "%v", err)
 	}
-	d.card = card
+	d.card, d.findCard = card, card.Find
 	d.duplex, d.echo, err = cleanEcho(c, card, d.log)
 	return err
 }

@@ -120,8 +120,8 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
 		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
 		ICE:     c.ice(),
-		Camera:  dev.camera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
-		Duplex: dev.duplex, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
+		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
+		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker,
 		Volume: c.Sound.Volume, Cues: dev.cues, ClockSet: clockSet,
 	}
 	if c.Records.Folder != "" {

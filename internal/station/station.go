@@ -65,11 +65,14 @@ type Config struct {
 	// ends; nil: a change is noticed by what it breaks.
 	WatchNetwork func(ctx context.Context, changed func()) error
 
-	Camera   capture.Camera
-	Format   capture.Format
-	BitRate  int             // of the picture, bits a second, at most
-	Codecs   []capture.Codec // of the picture, best first; each has an encoder
-	Encoders map[capture.Codec]capture.NewEncoder
+	Camera capture.Camera
+	// FindCamera and FindCard say whether camera and sound card are there without opening
+	// them, and what to do; nil: they always are.
+	FindCamera, FindCard func() error
+	Format               capture.Format
+	BitRate              int             // of the picture, bits a second, at most
+	Codecs               []capture.Codec // of the picture, best first; each has an encoder
+	Encoders             map[capture.Codec]capture.NewEncoder
 
 	Duplex          capture.Duplex
 	NewSoundEncoder func() (capture.SoundEncoder, error)
@@ -192,7 +195,7 @@ func (s *Station) makeParts() error {
 		return err
 	}
 	s.video, err = video.New(video.Config{
-		Camera: s.cfg.Camera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
+		Camera: s.cfg.Camera, Find: s.cfg.FindCamera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
 		Logger: s.log, Report: s.report("camera"),
 		Dark: func(dark bool) { s.log.Info("it changed before the camera", "dark", dark) },
 	})
@@ -200,7 +203,7 @@ func (s *Station) makeParts() error {
 		return err
 	}
 	s.sound, err = audio.New(audio.Config{
-		Duplex: s.cfg.Duplex, NewEncoder: s.cfg.NewSoundEncoder, NewDecoder: s.cfg.NewSoundDecoder, Volume: s.cfg.Volume,
+		Duplex: s.cfg.Duplex, Find: s.cfg.FindCard, NewEncoder: s.cfg.NewSoundEncoder, NewDecoder: s.cfg.NewSoundDecoder, Volume: s.cfg.Volume,
 		Logger: s.log, Report: s.report("sound"),
 	})
 	if err != nil {
@@ -242,7 +245,7 @@ func (s *Station) releaseLines() {
 
 // report returns the function by which a part says how it is.
 func (s *Station) report(part string) func(error) {
-	return func(err error) { s.health.Report(part, err) }
+	return func(err error) { s.Report(part, err) }
 }
 
 // Run runs the station until ctx ends, which is not an error. A part that ends before is:
