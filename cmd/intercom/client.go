@@ -173,7 +173,7 @@ func printStatus(w io.Writer, st control.Status) error {
 	for _, l := range st.Locks {
 		row("lock "+l.Name, "%s", map[bool]string{true: "OPEN", false: "closed"}[l.Open])
 	}
-	row("camera", "%s", map[bool]string{true: "on", false: "off"}[st.Camera])
+	mediaRows(row, st)
 	if st.Speaker.On {
 		row("loudspeaker", "%.0f dBFS, %.0f Hz", st.Speaker.DBFS, st.Speaker.Frequency)
 	} else {

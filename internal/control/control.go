@@ -84,7 +84,8 @@ type Status struct {
 	// Brightness of the camera's last pictures; nil: not known.
 	Brightness *Brightness `json:"brightness,omitempty"`
 	Speaker    Level       `json:"speaker"` // what the loudspeaker plays
-	Health     []Condition `json:"health"`  // what is wrong; empty: all is well
+	Media      Media       `json:"media"`
+	Health     []Condition `json:"health"` // what is wrong; empty: all is well
 	Journal    *Journal    `json:"journal,omitempty"`
 }
 

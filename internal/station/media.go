@@ -2,7 +2,6 @@ package station
 
 import (
 	"fmt"
-	"strconv"
 
 	"intercom/capture"
 	"intercom/signaling"
@@ -29,5 +28,5 @@ func (m media) Play(u signaling.UserID, c capture.Codec) (capture.Player, error)
 	if c != capture.Opus {
 		return nil, fmt.Errorf("play %s: only %s can be played", c, capture.Opus)
 	}
-	return m.s.sound.Play(strconv.FormatInt(int64(u), 10))
+	return m.s.sound.Play(playerName(u))
 }

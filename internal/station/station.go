@@ -89,6 +89,8 @@ type Config struct {
 	ClockSet func() bool
 	// Speaker measures what the loudspeaker plays; nil if nothing can.
 	Speaker func() (on bool, dbfs, hz float64)
+	// Echo tells what is done about the loudspeaker's echo; nil: nothing is.
+	Echo func() control.Echo
 
 	// Press presses and releases a button's line for `intercom press` and the page; nil:
 	// the press is taken as if the line had reported it.
@@ -136,6 +138,8 @@ type Station struct {
 	turns   chan struct{}   // the loop takes one whenever it has the time: see Turn
 	done    chan struct{}   // closed when Run has returned
 	ran     atomic.Bool
+
+	shares shares // of the status
 
 	mu     sync.Mutex // guards what the loop shows of itself
 	status control.Status

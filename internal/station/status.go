@@ -129,6 +129,7 @@ func (s *Station) Status() control.Status {
 		st.Brightness = &control.Brightness{Luma: luma, Dark: dark}
 	}
 	st.Journal = s.journalHead()
+	st.Media = s.mediaOf(talk)
 	st.Speaker.DBFS = silence
 	if s.cfg.Speaker != nil && s.sound.On() {
 		st.Speaker.On, st.Speaker.DBFS, st.Speaker.Frequency = s.cfg.Speaker()
