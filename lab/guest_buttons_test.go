@@ -24,17 +24,38 @@ func TestGuestButtons(t *testing.T) {
 	d := g.startDoor(t, guestSettings(s, with(t, realDevices, `line = "BTN_HANGUP"`, "line = \"BTN_HANGUP\"\ndebounce = \"0s\"",
 		`line = "BTN_CALL"`, fmt.Sprintf("line = \"BTN_CALL\"\ndebounce = \"%v\"", debounce))))
 
-	t.Run("200 presses", func(t *testing.T) {
+	const edge = 15 * time.Millisecond // the simulated chip makes one of two edges that are too close
+	presses := func(n int) {
+		must(t, g.Sequence(t.Context(), vm.ButtonHangUp, slices.Repeat([]vm.Step{{High: false, For: edge}, {High: true, For: edge}}, n)...))
+	}
+	t.Run("as many presses as count", func(t *testing.T) {
 		d.begin(t)
-		const presses, edge = 200, 15 * time.Millisecond // the simulated chip makes one of two edges that are too close
-		steps := slices.Repeat([]vm.Step{{High: false, For: edge}, {High: true, For: edge}}, presses)
-		must(t, g.Sequence(t.Context(), vm.ButtonHangUp, steps...))
-		for range presses {
+		presses(burst)
+		for range burst {
 			if e := d.expect(t, soon, control.Pressed); e.Name != "hang-up" {
 				t.Fatalf("pressed: got %q", e.Name)
 			}
 		}
 		g.noPress(t, d, "hang-up")
+	})
+	t.Run("storm", func(t *testing.T) {
+		d.begin(t)
+		begun := d.reported()
+		presses(200)
+		if e := d.expect(t, soon, control.HealthChanged); e.Name != "presses of hang-up" || e.Reason == "" {
+			t.Errorf("got %+v, want a complaint about the button", e)
+		}
+		// The other button works meanwhile.
+		g.tap(t, vm.ButtonCall)
+		d.expect(t, soon, control.Ringing)
+		if n := d.pressed(begun, "hang-up"); n > burst {
+			t.Errorf("%d presses of a storm count, want at most %d", n, burst)
+		}
+		if e := d.expect(t, soon, control.HealthChanged); e.Name != "presses of hang-up" || e.Reason != "" {
+			t.Errorf("calm: got %+v", e)
+		}
+		g.tap(t, vm.ButtonHangUp)
+		d.expect(t, soon, control.Ended)
 	})
 	t.Run("bounce", func(t *testing.T) {
 		d.begin(t)
@@ -86,6 +107,28 @@ func TestGuestButtons(t *testing.T) {
 		d.expect(t, soon, control.Pressed)
 		d.expect(t, soon, control.Ringing)
 	})
+}
+
+// burst is how many presses count before there are more than fingers make.
+const burst = 12
+
+// pressed returns how many presses of a button have been reported since a number of events.
+func (d *door) pressed(since int, button string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.events[since:] {
+		if e.Type == control.Pressed && e.Name == button {
+			n++
+		}
+	}
+	return n
+}
+
+// reported returns how many events there have been.
+func (d *door) reported() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.events)
 }
 
 // noPress asserts that no press of a button is reported for a while, beyond those that were

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"intercom/hw"
 	"intercom/hw/hwtest"
@@ -103,11 +104,22 @@ func TestContractNotices(t *testing.T) {
 			seen := map[string]bool{}
 			return func(e *hw.Edge) bool { old := seen[e.Line]; seen[e.Line] = true; return old }
 		})}, broken: []string{"LevelsFirst", "EdgesInOrder", "ActiveLow", "Pull", "Debounce", "LostEdgesAreCounted",
-			"NextEndsWithItsContext", "CloseEndsNext"}},
+			"NextEndsWithItsContext", "CloseEndsNext", "Presses", "LongPress", "HeldBefore", "Storm"}},
 		{name: "no time", queue: 16, m: mutant{inputs: filter(func() func(*hw.Edge) bool {
 			return func(e *hw.Edge) bool { *e = hw.Edge{Line: e.Line, Active: e.Active, Lost: e.Lost}; return true }
 		})}, broken: []string{"LevelsFirst", "EdgesInOrder", "ActiveLow", "Pull", "Debounce", "LostEdgesAreCounted",
-			"NextEndsWithItsContext", "CloseEndsNext"}},
+			"NextEndsWithItsContext", "CloseEndsNext", "Presses", "LongPress", "HeldBefore", "Storm"}},
+		{name: "releases not told", queue: 16, m: mutant{inputs: filter(func() func(*hw.Edge) bool {
+			seen := map[string]bool{}
+			return func(e *hw.Edge) bool { first := !seen[e.Line]; seen[e.Line] = true; return first || e.Active }
+		})}, broken: []string{"EdgesInOrder", "LostEdgesAreCounted", "Presses", "LongPress", "HeldBefore", "Storm"}},
+		{name: "levels untrue", queue: 16, m: mutant{inputs: filter(func() func(*hw.Edge) bool {
+			seen := map[string]bool{}
+			return func(e *hw.Edge) bool { e.Active = e.Active && seen[e.Line]; seen[e.Line] = true; return true }
+		})}, broken: []string{"LevelsFirst", "Pull", "HeldBefore"}},
+		{name: "edges late", queue: 16, m: mutant{inputs: filter(func() func(*hw.Edge) bool {
+			return func(e *hw.Edge) bool { time.Sleep(2 * time.Second); return true }
+		})}, broken: []string{"Presses", "LongPress", "HeldBefore", "Storm"}},
 		{name: "loss not told", queue: 16, m: mutant{inputs: filter(func() func(*hw.Edge) bool {
 			return func(e *hw.Edge) bool { e.Lost = 0; return true }
 		})}, broken: []string{"LostEdgesAreCounted"}},

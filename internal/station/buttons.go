@@ -4,22 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"intercom/door"
 	"intercom/hw"
+	"intercom/hw/press"
 )
 
-// stuck is how long a button must be held until it is called stuck: longer than any visitor
-// leans on it.
-const stuck = 30 * time.Second
+// inputLines are the lines of all buttons and keys.
+func (s *Station) inputLines() []hw.Line {
+	var lines []hw.Line
+	for _, b := range s.cfg.Buttons {
+		lines = append(lines, b.Line)
+	}
+	for _, k := range s.cfg.Keypad {
+		lines = append(lines, k.Line)
+	}
+	return lines
+}
 
-// readButtons hands edges to the loop. A reader that fails is tried again: the other parts of
-// the door still work. What is held while the station starts presses nothing: a button that is
-// stuck would call the residents whenever the power comes back.
-func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
-	held := fingers{}
-	for levels := len(s.cfg.Buttons) + len(s.cfg.Keypad); ; {
-		e, err := s.nextEdge(ctx, held)
+// newPanel makes what tells presses from edges.
+func (s *Station) newPanel() error {
+	var names []string
+	for _, l := range s.inputLines() {
+		names = append(names, l.Name)
+	}
+	var err error
+	s.panel, err = press.New(s.cfg.Presses, names...)
+	return err
+}
+
+// readButtons hands presses to the loop. A reader that fails is tried again: the other parts of
+// the door still work. A button that is stuck or pressed in a storm is reported, and means
+// nothing until that is over.
+func (s *Station) readButtons(ctx context.Context, presses chan<- press.Event) error {
+	for {
+		events, err := s.nextPresses(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -31,71 +52,72 @@ func (s *Station) readButtons(ctx context.Context, edges chan<- hw.Edge) error {
 			}
 			continue
 		}
-		held.follow(e)
-		if !e.Active {
-			s.health.Report(buttonCondition(e.Line), nil)
-		}
-		if levels > 0 { // Next tells them first
-			levels--
-			continue
-		}
-		select {
-		case edges <- e:
-		case <-ctx.Done():
+		for _, e := range events {
+			if s.reportButton(e) {
+				continue
+			}
+			select {
+			case presses <- e:
+			case <-ctx.Done():
+			}
 		}
 	}
 }
 
-// nextEdge waits for an edge, and meanwhile reports buttons that have been held for too long.
-func (s *Station) nextEdge(ctx context.Context, held fingers) (hw.Edge, error) {
-	for {
-		wait, cancel := ctx, context.CancelFunc(func() {})
-		if first, ok := held.first(); ok {
-			wait, cancel = context.WithDeadline(ctx, first.Add(stuck))
-		}
-		e, err := s.inputs.Next(wait)
-		late := wait.Err() != nil && ctx.Err() == nil
-		cancel()
-		if !late || !errors.Is(err, context.DeadlineExceeded) {
-			return e, err
-		}
-		for _, b := range held.longer(stuck) {
-			s.health.Report(buttonCondition(b), fmt.Errorf("it has been pressed for %v: it is stuck, or its line's wiring, active_low or pull is wrong", stuck))
-		}
+// nextPresses waits for an edge, or for what becomes of a button that is held.
+func (s *Station) nextPresses(ctx context.Context) ([]press.Event, error) {
+	wait, cancel := ctx, context.CancelFunc(func() {})
+	if wake := s.panel.Wake(); !wake.IsZero() {
+		wait, cancel = context.WithDeadline(ctx, wake)
 	}
+	defer cancel()
+	e, err := s.inputs.Next(wait)
+	switch {
+	case err == nil:
+		return s.panel.Take(e), nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return s.panel.Tick(time.Now()), nil
+	}
+	return nil, err
 }
 
-func buttonCondition(name string) string { return "button " + name }
-
-// fingers are the buttons that are held, and since when.
-type fingers map[string]time.Time
-
-func (f fingers) follow(e hw.Edge) {
-	if e.Active {
-		f[e.Line] = time.Now()
-	} else {
-		delete(f, e.Line)
+// reportButton reports what is wrong with a button, and that it is well again.
+func (s *Station) reportButton(e press.Event) bool {
+	switch e.Kind {
+	case press.Stuck:
+		s.health.Report(buttonCondition(e.Line), errStuck)
+	case press.Freed:
+		s.health.Report(buttonCondition(e.Line), nil)
+	case press.Storm:
+		s.health.Report(stormCondition(e.Line), errStorm)
+	case press.Calm:
+		s.health.Report(stormCondition(e.Line), nil)
+		s.log.Warn("presses of a button were ignored", "button", e.Line, "count", e.Count)
+	default:
+		return false
 	}
+	return true
 }
 
-// first returns the earliest time.
-func (f fingers) first() (first time.Time, ok bool) {
-	for _, since := range f {
-		if !ok || since.Before(first) {
-			first, ok = since, true
-		}
-	}
-	return first, ok
-}
+var (
+	errStuck = errors.New("it has been pressed for too long: it is stuck, or its line's wiring, active_low or pull is wrong")
+	errStorm = errors.New("it is pressed more often than fingers can: it is ignored until that ends; a contact is loose, or debounce is too short")
+)
 
-// longer takes out those that have been held for this long, and returns them.
-func (f fingers) longer(d time.Duration) []string {
-	var names []string
-	for name, since := range f {
-		if time.Since(since) >= d {
-			names = append(names, name)
-			delete(f, name)
-		}
+func buttonCondition(name string) string { return fmt.Sprintf("button %s", name) }
+func stormCondition(name string) string  { return fmt.Sprintf("presses of %s", name) }
+
+// press gives the door a press of a button or of a key; a key that is held is pressed once.
+func (l *loop) press(ctx context.Context, e press.Event) {
+	key := slices.IndexFunc(l.cfg.Keypad, func(k Key) bool { return k.Line.Name == e.Line })
+	switch {
+	case e.Kind == press.Pressed && key >= 0:
+		l.pressed = e.At
+		l.take(ctx, door.Key{Symbol: l.cfg.Keypad[key].Symbol})
+	case e.Kind == press.Pressed:
+		l.pressed = e.At
+		l.take(ctx, door.Pressed{Button: e.Line})
+	case e.Kind == press.LongPressed && key < 0:
+		l.take(ctx, door.Pressed{Button: e.Line, Long: true})
 	}
-	return names
 }

@@ -3,12 +3,11 @@ package station
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"intercom/callcore"
 	"intercom/door"
-	"intercom/hw"
+	"intercom/hw/press"
 	"intercom/internal/control"
 	"intercom/signaling"
 )
@@ -35,7 +34,7 @@ type peer struct {
 }
 
 // run takes one thing after the other until ctx ends.
-func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
+func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.wake = time.NewTimer(time.Hour)
 	l.wake.Stop()
 	defer l.wake.Stop()
@@ -54,8 +53,8 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 				continue
 			}
 			l.callEvent(ctx, e)
-		case e := <-edges:
-			l.edge(ctx, e)
+		case e := <-presses:
+			l.press(ctx, e)
 		case e, ok := <-opened:
 			if !ok {
 				opened = nil
@@ -77,19 +76,6 @@ func (l *loop) run(ctx context.Context, edges <-chan hw.Edge) {
 		l.show()
 		l.publishNews()
 	}
-}
-
-// edge takes a press of a button or of a key.
-func (l *loop) edge(ctx context.Context, e hw.Edge) {
-	if !e.Active {
-		return
-	}
-	l.pressed = e.At
-	if i := slices.IndexFunc(l.cfg.Keypad, func(k Key) bool { return k.Line.Name == e.Line }); i >= 0 {
-		l.take(ctx, door.Key{Symbol: l.cfg.Keypad[i].Symbol})
-		return
-	}
-	l.take(ctx, door.Pressed{Button: e.Line})
 }
 
 // finish takes what the parts said as they ended, such as that the lock is safe again.

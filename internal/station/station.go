@@ -25,6 +25,7 @@ import (
 	"intercom/capture/video"
 	"intercom/door"
 	"intercom/hw"
+	"intercom/hw/press"
 	"intercom/hw/relay"
 	"intercom/internal/control"
 	"intercom/internal/health"
@@ -45,8 +46,9 @@ type Config struct {
 	Door    door.Config
 	// Buttons has a line for each of the door's buttons, and what it is called on a page.
 	Buttons []Button
+	Keypad  []Key        // of one keypad, or none
+	Presses press.Config // what is long, stuck and a storm
 	Lines   hw.Lines
-	Keypad  []Key   // of one keypad, or none
 	Light   hw.Line // shows by its blinking what the door does
 	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
 	// door that is meant where none is named. Lines, Logger and Report are set by New.
@@ -128,6 +130,7 @@ type Station struct {
 	sound  *audio.Source
 	guard  *relay.Guard
 	inputs hw.Inputs
+	panel  *press.Panel // of inputs; readButtons has it
 	light  hw.Output
 
 	hub     control.Hub
@@ -178,17 +181,10 @@ func (s *Station) takeLines() error {
 	if s.light, err = s.cfg.Lines.Output(s.cfg.Light, false); err != nil {
 		return fmt.Errorf("take the light: %w", err)
 	}
-	var lines []hw.Line
-	for _, b := range s.cfg.Buttons {
-		lines = append(lines, b.Line)
-	}
-	for _, k := range s.cfg.Keypad {
-		lines = append(lines, k.Line)
-	}
-	if s.inputs, err = s.cfg.Lines.Inputs(lines...); err != nil {
+	if s.inputs, err = s.cfg.Lines.Inputs(s.inputLines()...); err != nil {
 		return fmt.Errorf("take the buttons: %w", err)
 	}
-	return nil
+	return s.newPanel()
 }
 
 func (s *Station) makeParts() error {
@@ -279,7 +275,7 @@ func (s *Station) Run(ctx context.Context) error {
 			}
 		})
 	}
-	edges := make(chan hw.Edge)
+	presses := make(chan press.Event)
 	var unsafe error // what the lock's guard says when it ends
 	part(ctx, &parts, "guard of the locks", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
 	part(ctx, &parts, "camera", s.video.Run)
@@ -292,7 +288,7 @@ func (s *Station) Run(ctx context.Context) error {
 	if s.cfg.WatchLock != nil {
 		part(ctx, &parts, "watch on the locks' guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
 	}
-	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, edges) })
+	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, presses) })
 	l := &loop{
 		Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{},
 		recorder: &recorder{Station: s, orders: make(chan door.Effect, 8)}, lamp: newLamp(s.light, s.report("light")),
@@ -306,7 +302,7 @@ func (s *Station) Run(ctx context.Context) error {
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
 	writer.Go(func() { s.writeJournal(jctx) })
-	l.run(ctx, edges)
+	l.run(ctx, presses)
 	parts.Wait()
 	closeLink()
 	link.Wait()
