@@ -128,7 +128,7 @@ func TestLight(t *testing.T) {
 			f.Planes[0][i] = luma
 		}
 		for end := now.Add(during); now.Before(end); now = now.Add(100 * time.Millisecond) {
-			if changed, _ := l.see(f, now); changed {
+			if changed, _, _, _ := l.see(f, now); changed {
 				changes++
 			}
 		}

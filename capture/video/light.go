@@ -30,31 +30,102 @@ type light struct {
 	known    bool
 	dark     bool
 	crossing time.Time // since when it has been otherwise; zero: it is not
+
+	since   time.Time // of the first picture since the camera was turned on; zero: there was none
+	decided bool      // whether it is dark was decided since then
+
+	lamp   bool // there is one, which is lit while it is dark: see Config.Lamp
+	lit    bool
+	litAt  time.Time
+	litBy  int  // the brightness that it makes
+	litFor bool // litBy is known
 }
 
-// see measures a picture now and then. changed tells that dark is another one.
-func (l *light) see(f *capture.Frame, now time.Time) (changed, dark bool) {
+const (
+	// firstLook is how long the camera looks before the first decision: it finds its
+	// exposure meanwhile. How bright it was in another call tells little.
+	firstLook = time.Second
+	// lampSettle is how long the camera takes to get used to the lamp, and lampMargin how
+	// much brighter than by the lamp it must be to count as day. Beyond lampMost a picture
+	// is white, lamp or not.
+	lampSettle = 3 * time.Second
+	lampMargin = 40
+	lampMost   = 215
+)
+
+// begin says that the camera is being turned on.
+func (l *light) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since, l.decided, l.crossing = time.Time{}, false, time.Time{}
+}
+
+// see measures a picture now and then. changed tells that dark is another one, lamp that the
+// lamp has to be switched to lit.
+func (l *light) see(f *capture.Frame, now time.Time) (changed, dark, lamp, lit bool) {
 	if f.Pixel == capture.AVC {
-		return false, false
+		return false, false, false, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.at) < lightGap {
-		return false, l.dark
+	if now.Sub(l.at) < lightGap && !l.since.IsZero() {
+		return false, l.dark, false, l.lit
 	}
 	l.at, l.luma, l.known = now, meanLuma(f), true
-	if other := !l.dark && l.luma < duskLuma || l.dark && l.luma > dawnLuma; !other {
+	if l.since.IsZero() {
+		l.since = now
+	}
+	changed = l.decide(now)
+	if want := l.lamp && l.decided && l.dark; want != l.lit {
+		l.lit, l.litAt, l.litFor = want, now, false
+		lamp = true
+	}
+	return changed, l.dark, lamp, l.lit
+}
+
+// decide tells whether dark is another one now. The lock is held.
+func (l *light) decide(now time.Time) bool {
+	dawn := dawnLuma
+	if l.lit {
+		if !l.litFor && now.Sub(l.litAt) >= lampSettle {
+			l.litBy, l.litFor = l.luma, true
+		}
+		if !l.litFor {
+			return false
+		}
+		dawn = min(max(dawn, l.litBy+lampMargin), lampMost)
+	}
+	other := !l.dark && l.luma < duskLuma || l.dark && l.luma > dawn
+	if !l.decided {
+		if now.Sub(l.since) < firstLook {
+			return false
+		}
+		l.decided = true
+		if other {
+			l.dark = !l.dark
+		}
+		return other
+	}
+	if !other {
 		l.crossing = time.Time{}
-		return false, l.dark
+		return false
 	}
 	if l.crossing.IsZero() {
 		l.crossing = now
 	}
 	if now.Sub(l.crossing) < lightHold {
-		return false, l.dark
+		return false
 	}
 	l.dark, l.crossing = !l.dark, time.Time{}
-	return true, l.dark
+	return true
+}
+
+// end says that the camera is off, and tells whether the lamp was lit.
+func (l *light) end() (lit bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lit, l.lit = l.lit, false
+	return lit
 }
 
 // meanLuma is the mean of some pixels, 16 for black to 235 for white.

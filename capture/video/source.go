@@ -35,6 +35,10 @@ type Config struct {
 	// Dark is told when it has become dark before the camera (true) and light again, as
 	// Brightness has it. It does not block. It may be nil.
 	Dark func(bool)
+	// Lamp switches a lamp beside the camera, such as one of infrared light: on while the
+	// camera is on and it is dark, off when it is light again without the lamp, or when the
+	// camera is turned off. It does not block. Nil: there is none.
+	Lamp func(bool)
 	// Find says why the camera cannot be found, without opening it; nil: it is always there.
 	// It is asked now and then while the camera is off, so that Report is told before anybody
 	// wants to see something.
@@ -102,6 +106,7 @@ func New(cfg Config) (*Source, error) {
 		lanes:   make(map[capture.Codec]*lane),
 		trouble: trouble{log: cfg.Logger, report: cfg.Report},
 	}
+	s.light.lamp = cfg.Lamp != nil
 	s.use.Store(new([]*lane))
 	return s, nil
 }
@@ -207,6 +212,7 @@ func (s *Source) Run(ctx context.Context) error {
 		case len(use) > 0 && camera == nil:
 			s.on.Store(true)
 			s.presence.begin()
+			s.light.begin()
 			lookout.stop()
 			lookout = nil
 			camera, sign = start(ctx, s.runCamera), start(ctx, s.standIn)
@@ -214,6 +220,7 @@ func (s *Source) Run(ctx context.Context) error {
 			sign.stop()
 			camera.stop()
 			camera, sign = nil, nil
+			s.unlight()
 			s.on.Store(false)
 		}
 		if camera == nil && lookout == nil && s.cfg.Find != nil {
@@ -239,6 +246,7 @@ func (s *Source) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	sign.stop()
 	camera.stop()
+	s.unlight()
 	lookout.stop()
 	for _, w := range workers {
 		w.stop()
@@ -248,6 +256,13 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 	s.on.Store(false)
 	return ctx.Err()
+}
+
+// unlight turns the lamp off with the camera.
+func (s *Source) unlight() {
+	if s.light.end() {
+		s.cfg.Lamp(false)
+	}
 }
 
 // runCamera keeps the camera delivering until ctx ends.
@@ -290,8 +305,12 @@ func (s *Source) deliver(f *capture.Frame) {
 	s.frames.Add(1)
 	s.presence.see(f.Format)
 	s.trouble.set(theCamera, nil)
-	if changed, dark := s.light.see(f, time.Now()); changed && s.cfg.Dark != nil {
+	changed, dark, lamp, lit := s.light.see(f, time.Now())
+	if changed && s.cfg.Dark != nil {
 		s.cfg.Dark(dark)
+	}
+	if lamp {
+		s.cfg.Lamp(lit)
 	}
 	s.giveSnapshots(f)
 	for _, l := range *s.use.Load() {

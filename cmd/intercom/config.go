@@ -91,6 +91,9 @@ type config struct {
 		Name string `toml:"name"`
 		wire
 	} `toml:"light"`
+	Night struct {
+		wire
+	} `toml:"night"`
 	Lock struct {
 		Name string `toml:"name"`
 		wire

@@ -119,7 +119,7 @@ func (c *config) checkButtons() error {
 	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
 		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
 	}
-	lines[c.HangUp.Name] = "hang-up button"
+	lines[c.HangUp.Name], lines[nightLine] = "hang-up button", "night light's line"
 	for i, b := range c.Button {
 		key := fmt.Sprintf("button.%d.", i)
 		if other, taken := lines[b.Name]; taken || b.Name == "" {

@@ -120,6 +120,7 @@ func TestConfigErrors(t *testing.T) {
 		"[server]\nchat_domain = ''":                         ":15: server.chat_domain:",
 		"[server]\nchat_domain = 'a b'":                      ":15: server.chat_domain:",
 		"[lock]\nline = 'P1_11'\n[light]\nline = 'P1_11'":    `:15: lock.line: "P1_11" is the line of light already`,
+		"[night]\nline = 'GPIO5'\n[light]\nline = 'GPIO5'":   `:15: night.line: "GPIO5" is the line of light already`,
 		"[hang_up]\nline = 'x'":                              ":15: hang_up.line: is given and the other buttons are simulated",
 		"[hang_up]\npull = 'sideways'":                       `:15: hang_up.pull: "sideways" is none of`,
 		"[hang_up]\ndebounce = '2s'":                         ":15: hang_up.debounce: 2s is outside",

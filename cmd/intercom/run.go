@@ -201,6 +201,9 @@ func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error 
 	}
 	s.Lines, s.Press = lines, lines.presser(c.button())
 	s.Light = c.Light.named(c.Light.Name)
+	if c.Night.Line != "" {
+		s.Night = c.Night.named(nightLine)
+	}
 	s.Locks = relay.Config{Locks: []relay.Lock{{
 		Line:   c.Lock.named(c.Lock.Name),
 		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),

@@ -87,6 +87,9 @@ func (c *config) checkLines() error {
 	if err := check("light.", c.Light.wire); err != nil {
 		return err
 	}
+	if err := check("night.", c.Night.wire); err != nil {
+		return err
+	}
 	return check("lock.", c.Lock.wire)
 }
 
@@ -116,6 +119,9 @@ func newWiring(c *config, chips hw.Lines) (*wiring, error) {
 	}
 	add(c.HangUp.Name, c.HangUp.Line)
 	add(c.Light.Name, c.Light.Line)
+	if c.Night.Line != "" {
+		add(nightLine, c.Night.Line)
+	}
 	add(c.Lock.Name, c.Lock.Line)
 	if len(simulated) == 0 {
 		return w, nil
@@ -124,6 +130,9 @@ func newWiring(c *config, chips hw.Lines) (*wiring, error) {
 	w.board, err = sim.New(sim.Config{Names: simulated})
 	return w, err
 }
+
+// nightLine is what the night light's line is for.
+const nightLine = "night light"
 
 // button is the name of the first button, whose wiring is like that of all others: of the
 // one that hangs up if there is no other.

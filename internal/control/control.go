@@ -50,6 +50,8 @@ const (
 	TamperOver    = "tamper_over"    // they can again
 	LinkUp        = "link_up"        // the chat server is reached
 	LinkDown      = "link_down"      // it is not; Reason
+	GotDark       = "got_dark"       // before the camera, while it is on
+	GotLight      = "got_light"      // again
 	HealthChanged = "health_changed" // condition Name; Reason is empty when it is well again
 	Started       = "started"        // the station
 	Stopped       = "stopped"        // the station

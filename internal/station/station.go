@@ -50,6 +50,7 @@ type Config struct {
 	Presses press.Config // what is long, stuck and a storm
 	Lines   hw.Lines
 	Light   hw.Line // shows by its blinking what the door does
+	Night   hw.Line // of an infrared lamp or its filter: active while the camera is on and it is dark; no name: there is none
 	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
 	// door that is meant where none is named. Lines, Logger and Report are set by New.
 	Locks relay.Config
@@ -132,6 +133,7 @@ type Station struct {
 	inputs hw.Inputs
 	panel  *press.Panel // of inputs; readButtons has it
 	light  hw.Output
+	night  *nightLamp // nil: there is none
 
 	hub     control.Hub
 	health  *health.Registry
@@ -184,7 +186,10 @@ func (s *Station) takeLines() error {
 	if s.inputs, err = s.cfg.Lines.Inputs(s.inputLines()...); err != nil {
 		return fmt.Errorf("take the buttons: %w", err)
 	}
-	return s.newPanel()
+	if err := s.newPanel(); err != nil {
+		return err
+	}
+	return s.takeNight()
 }
 
 func (s *Station) makeParts() error {
@@ -197,7 +202,7 @@ func (s *Station) makeParts() error {
 	s.video, err = video.New(video.Config{
 		Camera: s.cfg.Camera, Find: s.cfg.FindCamera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
 		Logger: s.log, Report: s.report("camera"),
-		Dark: func(dark bool) { s.log.Info("it changed before the camera", "dark", dark) },
+		Dark: s.darkened, Lamp: s.lamp(),
 	})
 	if err != nil {
 		return err
@@ -241,6 +246,9 @@ func (s *Station) releaseLines() {
 	if s.light != nil {
 		s.light.Close()
 	}
+	if s.night != nil {
+		s.night.line.Close()
+	}
 }
 
 // report returns the function by which a part says how it is.
@@ -279,6 +287,9 @@ func (s *Station) Run(ctx context.Context) error {
 	var unsafe error // what the lock's guard says when it ends
 	part(ctx, &parts, "guard of the locks", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
 	part(ctx, &parts, "camera", s.video.Run)
+	if s.night != nil {
+		part(ctx, &parts, "night light", s.night.run)
+	}
 	part(ctx, &parts, "sound", s.sound.Run)
 	part(linkCtx, &link, "chat", s.chat.Run)
 	part(ctx, &parts, "calls", s.calls.Run)
