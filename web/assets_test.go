@@ -107,7 +107,7 @@ func TestPageIsWhole(t *testing.T) {
 		t.Error("index.html has inline code or style, which its policy forbids")
 	}
 	for _, id := range []string{
-		"panel", "light", "panel-hangup", "camera", "speaker", "link", "health", "journal",
+		"panel", "light", "panel-hangup", "keypad", "directory", "typed", "camera", "speaker", "link", "health", "journal",
 		"phone", "answer", "decline", "open", "mute", "hangup", "calldoor", "receipt", "notice", "video",
 	} {
 		if strings.Count(index, `id="`+id+`"`) != 1 {

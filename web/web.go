@@ -14,9 +14,12 @@
 //
 // The page's elements keep these names; everything else about it may change.
 //
-//	#panel              data-state: offline idle calling incoming talking (as control.Status.State)
+//	#panel              data-state: offline idle dialling waiting calling incoming talking (as control.Status.State)
 //	#light              data-light: what the status light shows, or offline
 //	[data-button=NAME]  presses the door's button NAME
+//	[data-key=KEY]      presses a key of the keypad: 0 to 9 * #
+//	[data-flat=NAME]    dials flat NAME; the directory is shown while somebody types
+//	#typed              what was typed; a code shows as dots
 //	#panel-hangup       presses the hang-up button
 //	[data-lock=NAME]    data-open: true false
 //	#camera             data-on: true false

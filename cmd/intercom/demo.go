@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -83,6 +84,11 @@ func runDemo(ctx context.Context, in invocation) error {
 	f.useDevices(c)
 	if err := loadConfig(f.config, c); err != nil {
 		return err
+	}
+	if len(c.Flat) == 0 { // everybody has one, so that there is something to dial
+		for i, r := range c.Resident {
+			c.Flat = append(c.Flat, flat{Name: strconv.Itoa(i + 1), Label: r.Name, Residents: []string{r.Name}})
+		}
 	}
 	if f.socket != "" {
 		c.Control.Socket = f.socket

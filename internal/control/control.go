@@ -78,7 +78,8 @@ type Status struct {
 	Flat      string     `json:"flat,omitempty"`  // whom the visitor wants
 	Typed     string     `json:"typed,omitempty"` // on the keypad; codes are stars
 	Buttons   []Button   `json:"buttons"`
-	Flats     []Flat     `json:"flats,omitempty"` // the directory
+	Flats     []Flat     `json:"flats,omitempty"`  // the directory
+	Keypad    bool       `json:"keypad,omitempty"` // there is something to be typed
 	Locks     []Lock     `json:"locks"`
 	Residents []Resident `json:"residents"`
 	Call      *Call      `json:"call,omitempty"`

@@ -115,7 +115,9 @@ func (s *Station) Status() control.Status {
 			st.Buttons = append(st.Buttons, control.Button{Name: b.Line.Name, Label: b.Label})
 		}
 	}
+	st.Keypad = len(s.cfg.Keypad) > 0
 	for _, f := range s.cfg.Door.Flats {
+		st.Keypad = st.Keypad || door.Dialled(f.Name)
 		if !f.Hidden {
 			st.Flats = append(st.Flats, control.Flat{Name: f.Name, Label: f.Label, Dialled: door.Dialled(f.Name)})
 		}

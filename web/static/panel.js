@@ -16,8 +16,16 @@ const kept = 100; // entries of the journal
 
 let status = null;
 
+const keys = [..."123456789*0#"];
+const keyNames = { "*": "Code, or clear", "#": "Confirm" };
+
 export function startPanel() {
   follow();
+  for (const key of keys) {
+    const button = make("button", { type: "button", class: "key", "data-key": key, "aria-label": keyNames[key] ?? key }, key === "*" ? "✱" : key);
+    button.addEventListener("click", () => type(key));
+    $("keypad").append(button);
+  }
   $("panel-hangup").addEventListener("click", () => act("/api/hangup"));
   setInterval(showCall, 1000);
 }
@@ -34,6 +42,13 @@ function follow() {
     showOffline();
     if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
   });
+}
+
+// Keys are typed in the order they were pressed, however long each of them takes.
+let typing = Promise.resolve();
+
+function type(keys) {
+  typing = typing.then(() => act("/api/type", { keys }));
 }
 
 let complaint;
@@ -77,6 +92,7 @@ function showStatus(now) {
   $("panel").dataset.state = now.state;
   showLight(now.light);
   showButtons(now.buttons ?? []);
+  showKeypad(now);
   showLocks(now.locks ?? []);
   showCamera(now.camera);
   showLevel(now.speaker);
@@ -88,7 +104,28 @@ function showStatus(now) {
 
 function showLight(light) {
   $("light").dataset.light = light;
-  write($("light-text"), light === "calling" && status?.state === "incoming" ? "A resident is calling" : (lights[light] ?? light));
+  const words = status?.state === "incoming" ? "A resident is calling" : light === "idle" && status?.keypad ? "Welcome" : lights[light];
+  write($("light-text"), status?.says || words || light);
+}
+
+// showKeypad shows what is typed, and while somebody types the flats in place of the buttons.
+function showKeypad({ state, keypad = false, typed = "", flats = [] }) {
+  const directory = $("directory");
+  $("panel").dataset.keypad = String(keypad);
+  $("keypad").hidden = !keypad;
+  write($("typed"), typed.replaceAll("*", "•"));
+  directory.hidden = state !== "dialling" || typed !== "" || flats.length === 0;
+  $("buttons").hidden = !directory.hidden;
+  if (same(directory, flats)) return;
+  directory.replaceChildren(
+    ...flats.map(({ name, label, dialled }) => {
+      const text = [make("span", { class: "label" }, label || name), make("span", { class: "number" }, label ? name : "")];
+      if (!dialled) return make("li", {}, make("p", {}, ...text));
+      const button = make("button", { type: "button", "data-flat": name }, ...text);
+      button.addEventListener("click", () => type(`${name}#`));
+      return make("li", {}, button);
+    }),
+  );
 }
 
 // same tells whether a list is as it was drawn: nodes that have the focus must stay.
@@ -165,8 +202,9 @@ function showCall() {
   if (!status) text = "Unknown";
   else if (call || status.state !== "idle") {
     const who = status.residents?.find(({ id }) => id === call?.user)?.name ?? (call?.user ? `User ${call.user}` : "the residents");
-    text = { calling: "Ringing", incoming: `From ${who}`, talking: `With ${who}` }[status.state] ?? status.state;
+    text = { dialling: "Dialling", waiting: "Waiting", calling: "Ringing", incoming: `From ${who}`, talking: `With ${who}` }[status.state] ?? status.state;
     const facts = [call?.codec?.replace("video/", ""), status.state === "talking" && !call?.media ? "no media yet" : ""];
+    if (status.flat && status.state !== "talking") facts.unshift(status.flat);
     if (call) facts.unshift(duration(Date.now() - new Date(call.since)));
     detail = facts.filter(Boolean).join(" · ");
   }
