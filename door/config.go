@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"intercom/door/access"
 	"intercom/door/schedule"
 	"intercom/signaling"
 )
@@ -21,6 +22,9 @@ type Config struct {
 	Flats     []Flat
 	Residents []Resident
 	Locks     []Lock // who names none in a request means the first; at most MostLocks
+	// Access has limits and a seed; whom and what it is about is taken from the above.
+	Access access.Config
+	Alarm  []signaling.UserID // residents who are told of alarms
 
 	Ring    time.Duration // phones ring for this long in all; 0: DefaultRing
 	Longest time.Duration // a call is ended after this; 0: never
@@ -72,8 +76,10 @@ type Lock struct {
 type Resident struct {
 	ID      signaling.UserID
 	Name    string
-	MayOpen bool
 	MayCall bool
+	// Opens says which locks he may open, and how; PIN and DuressPIN are for that.
+	Opens          []access.Rule
+	PIN, DuressPIN string
 }
 
 // check refuses a setup that contradicts itself.

@@ -23,6 +23,15 @@ func (n *step) directory() {
 // old. In a call keys may be typed too: a code opens there as well.
 func (n *step) key(symbol rune) {
 	switch {
+	case symbol == KeyCode && n.Typed == "":
+		n.coding, n.Typed = true, stars("")
+		n.typing()
+	case symbol >= '0' && symbol <= '9' && n.coding:
+		if len(n.secret) < mostTyped {
+			n.secret += string(symbol)
+			n.Typed = stars(n.secret)
+		}
+		n.typing()
 	case symbol >= '0' && symbol <= '9':
 		if len(n.Typed) < mostTyped {
 			n.Typed += string(symbol)
@@ -32,7 +41,7 @@ func (n *step) key(symbol rune) {
 		n.confirm()
 	case symbol == KeyClear && n.Typed == "" && n.Phase != Dialling:
 		n.hangUp(ReasonHungUp)
-	case symbol == KeyClear:
+	case symbol == KeyClear || symbol == KeyCode:
 		n.forget()
 	}
 }
@@ -45,16 +54,23 @@ func (n *step) typing() {
 	n.after(timerTyped, n.cfg.Dial)
 }
 
-// confirm calls the flat whose number was typed.
+// confirm calls the flat whose number was typed, or takes the code.
 func (n *step) confirm() {
-	typed := n.Typed
+	typed, code, secret := n.Typed, n.coding, n.secret
 	if typed == "" {
 		return
 	}
 	n.forget()
+	if code {
+		if secret != "" {
+			n.code(secret)
+		}
+		return
+	}
 	f := n.cfg.flat(typed)
 	if f == nil {
-		n.note(Note{Type: NoteDialled, Call: n.Call, Name: typed, Reason: ReasonNoFlat, Text: fmt.Sprintf("%s was dialled: there is no such flat", typed)})
+		// Which one is nobody's business: it may be a code whose star was forgotten.
+		n.note(Note{Type: NoteDialled, Call: n.Call, Reason: ReasonNoFlat, Text: "a number was dialled that no flat has"})
 		if n.Phase == Idle {
 			n.play(CueUnknown)
 		}
@@ -74,7 +90,7 @@ func (n *step) forget() {
 
 // clear forgets what was typed.
 func (n *step) clear() {
-	n.Typed = ""
+	n.Typed, n.coding, n.secret = "", false, ""
 	n.after(timerTyped, 0)
 }
 

@@ -4,13 +4,15 @@
 // has no goroutines; internal/station carries its effects out.
 //
 // The rule everything here serves: there is no Open effect unless a resident who may open
-// asked for it in a live call that this door has with that very resident.
+// asked for it in a live call that this door has with that very resident, or typed his PIN.
+// Who may is decided in door/access.
 package door
 
 import (
 	"slices"
 	"time"
 
+	"intercom/door/access"
 	"intercom/signaling"
 )
 
@@ -48,6 +50,9 @@ type State struct {
 	timers timers
 	visit  visit
 	locks  [MostLocks]lock
+	access access.State
+	coding bool   // a code is typed, not a number
+	secret string // of it
 
 	calls     int  // rung so far: the key of the next
 	link      bool // the chat server is reached
@@ -67,13 +72,6 @@ type lock struct {
 	opening request   // sent to the guard, which has not answered yet
 	last    time.Time // when it was last asked to open
 	alarm   bool      // the door was forced or held open, and is not shut yet
-}
-
-// request is an unlock request that was granted.
-type request struct {
-	call    string
-	user    signaling.UserID
-	carrier Carrier
 }
 
 // timers are the times at which something is due; zero: it is not.
@@ -103,8 +101,12 @@ func New(cfg Config) (State, error) {
 	if err := cfg.check(); err != nil {
 		return State{}, err
 	}
+	admitted, err := cfg.admit()
+	if err != nil {
+		return State{}, err
+	}
 	cfg.prepare()
-	s := State{cfg: &cfg}
+	s := State{cfg: &cfg, access: admitted}
 	s.Shows = s.light()
 	return s, nil
 }
@@ -162,6 +164,8 @@ func (n *step) take(in Input) {
 		n.contact(in)
 	case Tamper:
 		n.tamper(in)
+	case KeysChanged:
+		n.access = n.access.SetKeys(in.Keys)
 	case Fault:
 		n.fault = in.Wrong
 	case Wake:

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"intercom/door/access"
 	"intercom/signaling"
 )
 
@@ -16,13 +17,17 @@ const (
 	mallory signaling.UserID = 2009 // no resident
 )
 
+// byAccount lets somebody open without a key: what keys are about is tested in unlock_test.go.
+var byAccount = []access.Rule{{Lock: "door", Call: true, Account: true}}
+
 func setup() Config {
 	return Config{
 		Buttons: []Button{
 			{Name: "call", Residents: []signaling.UserID{anna, ben, carla}},
 			{Name: "hang-up", HangUp: true},
 		},
-		Residents: []Resident{{anna, "Anna", true, true}, {ben, "Ben", true, true}, {carla, "Carla", false, false}},
+		Residents: []Resident{{ID: anna, Name: "Anna", MayCall: true, Opens: byAccount}, {ID: ben, Name: "Ben", MayCall: true, Opens: byAccount}, {ID: carla, Name: "Carla"}},
+		Access:    access.Config{AccountInterval: 1, Seed: [32]byte{1}},
 		Locks:     []Lock{{"door", 2 * time.Second}},
 		Longest:   5 * time.Minute, Retry: 20 * time.Second,
 	}
@@ -69,6 +74,10 @@ func show(effects []Effect) string {
 				s += " (" + e.Reason + ")"
 			}
 			parts = append(parts, s)
+		case Ring:
+			parts = append(parts, fmt.Sprintf("Ring{%s %v}", e.Call, e.Users))
+		case Tell:
+			parts = append(parts, fmt.Sprintf("Tell{%s %v %v %v}", e.Call, e.User, e.Carrier, e.Info))
 		case Light:
 			parts = append(parts, "light "+string(e.Show))
 		default:
@@ -83,7 +92,7 @@ var (
 	press    = Pressed{Button: "call"}
 	answered = Answered{"1", anna}
 	media    = MediaStarted{"1", anna}
-	unlock   = Asked{Call: "1", User: anna, Command: CommandUnlock, Live: true}
+	unlock   = Asked{Call: "1", Session: "S", User: anna, Command: CommandUnlock, Live: true}
 	opened   = LockChanged{Lock: "door", Open: true}
 	closed   = LockChanged{Lock: "door", Open: false}
 )
@@ -125,7 +134,7 @@ func TestNext(t *testing.T) {
 		{"resident calls, busy", []Input{up, press}, Incoming{"s", anna}, "refused 2001 (busy); Decline{s busy}"},
 
 		{"unlock", []Input{up, press, answered}, unlock, "Open{door 2001}"},
-		{"unlock, opened", []Input{up, press, answered, unlock}, opened, "opened 2001; Cue{opened}; Tell{1 2001 update map[event:opened lock:door]}; light opened"},
+		{"unlock, opened", []Input{up, press, answered, unlock}, opened, "opened 2001 (account); Cue{opened}; Tell{1 2001 update map[event:opened lock:door]}; light opened"},
 		{"unlock, closed again", []Input{up, press, answered, unlock, opened}, closed, "locked; light talking"},
 		{"unlock, the guard fails", []Input{up, press, answered, unlock}, LockFailed{"door", "no such line"}, "refused 2001 (no such line); Tell{1 2001 update map[event:refused lock:door reason:no such line]}"},
 		{"unlock twice", []Input{up, press, answered, unlock}, unlock, "refused 2001 (opened a moment ago); Tell{1 2001 update map[event:refused lock:door reason:opened a moment ago]}"},
@@ -140,7 +149,7 @@ func TestNext(t *testing.T) {
 		{"unlock, after the hang-up button", []Input{up, press, answered, Pressed{Button: "hang-up"}}, unlock, "refused 2001 (the call is being ended); Tell{1 2001 update map[event:refused lock:door reason:the call is being ended]}"},
 		{"answered by one who was not called", []Input{up, press}, Answered{"1", mallory}, ""},
 		{"answered after the hang-up button", []Input{up, press, Pressed{Button: "hang-up"}}, answered, ""},
-		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 update map[event:refused lock:door reason:unknown command]}"},
+		{"unknown command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "explode" }), "refused 2001 (unknown command); Tell{1 2001 update map[event:refused reason:unknown command]}"},
 		{"an update without a command", []Input{up, press, answered}, without(func(a *Asked) { a.Command = "" }), ""},
 		{"unlock, another lock", []Input{up, press, answered}, without(func(a *Asked) { a.Lock = "gate" }), "refused 2001 (there is no such lock); Tell{1 2001 update map[event:refused lock:gate reason:there is no such lock]}"},
 		{"unlock, by message", []Input{up, press, answered}, without(func(a *Asked) { a.Carrier = ByMessage }), "Open{door 2001}"},

@@ -35,7 +35,7 @@ func randomInput(r *rand.Rand, s State) Input {
 	case 11:
 		return MediaStarted{call, u}
 	case 12, 13:
-		return Asked{Call: call, User: u, Command: CommandUnlock, Live: r.IntN(4) > 0}
+		return Asked{Call: call, Session: "S", User: u, Command: CommandUnlock, Live: r.IntN(4) > 0}
 	case 14, 15:
 		return Ended{call, End(r.IntN(4)), "x"}
 	case 16:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"intercom/door/access"
 )
 
 // lock returns what is known of a lock; nil if there is no such one.
@@ -41,9 +43,9 @@ func (n *step) lockChanged(in LockChanged) {
 		return
 	}
 	l.opening = request{}
-	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user))})
+	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Reason: string(by.way), Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user)) + by.how()})
 	n.play(CueOpened)
-	n.tell(by, map[string]string{"event": "opened", "lock": in.Lock})
+	n.answer(by, map[string]string{"event": "opened", "lock": in.Lock})
 	if n.Phase == Talking && !n.ending && by.call == n.Call {
 		n.after(timerLeave, n.cfg.AfterOpening)
 	}
@@ -56,6 +58,9 @@ func (n *step) lockFailed(in LockFailed) {
 	}
 	by := l.opening
 	l.opening = request{}
+	if by.way == access.WayPIN {
+		n.play(CueRefused)
+	}
 	n.refuse(by, in.Lock, in.Reason, fmt.Sprintf("lock %q did not open for %s: %s", in.Lock, n.name(by.user), in.Reason))
 }
 

@@ -23,8 +23,8 @@ func TestNeverOpensByItself(t *testing.T) {
 		}
 		return []Input{
 			Pressed{Button: "call"}, Pressed{Button: "hang-up"}, Pressed{Button: "?"}, LinkChanged{r.IntN(4) > 0}, Incoming{c, u}, Answered{c, u}, Declined{c, u}, MediaStarted{c, u},
-			Asked{Call: c, User: u, Command: commands[r.IntN(len(commands))], Live: r.IntN(2) == 0}, Asked{Call: c, User: u, Command: CommandUnlock, Live: true},
-			Asked{Call: c, User: u, Command: CommandUnlock, NotLive: "no media"},
+			Asked{Call: c, Session: "S", User: u, Command: commands[r.IntN(len(commands))], Live: r.IntN(2) == 0}, Asked{Call: c, Session: "S", User: u, Command: CommandUnlock, Live: true},
+			Asked{Call: c, Session: "S", User: u, Command: CommandUnlock, NotLive: "no media"},
 			Ended{c, End(r.IntN(4)), "x"}, LockChanged{Lock: "door", Open: r.IntN(2) == 0}, LockChanged{Lock: "other", Open: true}, LockFailed{"door", "x"}, Fault{r.IntN(2) == 0}, Wake{}, nil,
 		}[r.IntN(18)]
 	}

@@ -139,7 +139,7 @@ func (n *step) ring(users []signaling.UserID) {
 	n.Call = strconv.Itoa(n.calls)
 	n.visit.rings = append(slices.Clip(n.visit.rings), ring{n.Call, users})
 	n.note(Note{Type: NoteRinging, Call: n.Call, Name: n.Flat, Text: "calling " + n.names(users)})
-	n.do(Ring{Call: n.Call, Users: users})
+	n.do(Ring{Call: n.Call, Users: users, Challenges: n.challenges(n.Call, users)})
 }
 
 // rung says whether a user's phones ring.
@@ -182,6 +182,7 @@ func (n *step) answered(in Answered) {
 	n.after(timerPhase, n.cfg.Longest)
 	n.play(CueNone) // the resident is heard in a moment
 	n.note(Note{Type: NoteAnswered, Call: in.Call, User: in.User, Text: n.name(in.User) + " answered"})
+	n.offer()
 }
 
 func (n *step) declined(in Declined) {
@@ -220,6 +221,7 @@ func (n *step) incoming(in Incoming) {
 		n.play(CueIncoming)
 		n.note(Note{Type: NoteIncoming, Call: in.Call, User: in.User, Text: r.Name + " calls the door"})
 		n.do(Answer{Call: in.Call})
+		n.offer()
 	}
 }
 
@@ -266,6 +268,7 @@ func (n *step) quit(reason string) {
 
 // ended takes the end of a call. Another step may be left to be taken, or still ring.
 func (n *step) ended(in Ended) {
+	n.access = n.access.End(in.Call)
 	if n.Phase == Talking && in.Call == n.Call {
 		n.over(in)
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 	_ "time/tzdata" // the machine may have no zones
 
+	"intercom/door/access"
 	"intercom/door/schedule"
 	"intercom/signaling"
 )
@@ -35,9 +36,13 @@ func house(t *testing.T) Config {
 			{Name: "3", Steps: []Step{{Residents: group(dora), Quiet: night}, {After: 10 * time.Second, Residents: group(emil)}}},
 			{Name: "4", Hidden: true, Steps: []Step{{Residents: group(dora), Quiet: night}}},
 		},
-		Residents: []Resident{{anna, "Anna", true, true}, {ben, "Ben", true, true}, {dora, "Dora", true, true}, {emil, "Emil", true, true}},
-		Locks:     []Lock{{"door", 2 * time.Second}},
-		Ring:      40 * time.Second, Longest: 5 * time.Minute, Retry: 20 * time.Second, AfterOpening: 10 * time.Second,
+		Residents: []Resident{
+			{ID: anna, Name: "Anna", MayCall: true, Opens: byAccount}, {ID: ben, Name: "Ben", MayCall: true, Opens: byAccount},
+			{ID: dora, Name: "Dora", MayCall: true, Opens: byAccount}, {ID: emil, Name: "Emil", MayCall: true, Opens: byAccount},
+		},
+		Access: access.Config{AccountInterval: 1, Seed: [32]byte{1}},
+		Locks:  []Lock{{"door", 2 * time.Second}},
+		Ring:   40 * time.Second, Longest: 5 * time.Minute, Retry: 20 * time.Second, AfterOpening: 10 * time.Second,
 	}
 }
 
@@ -96,7 +101,7 @@ func TestFallbackAlso(t *testing.T) {
 	x.sleep(2 * time.Second)
 	x.sleep(18 * time.Second)
 	x.expect(show(x.run(Answered{"1", anna})), "HangUp{2 another answered}; Cue{}; answered 2001; light talking")
-	x.expect(show(x.run(Answered{"2", ben}, Asked{Call: "2", User: ben, Command: CommandUnlock, Live: true})),
+	x.expect(show(x.run(Answered{"2", ben}, Asked{Call: "2", Session: "S", User: ben, Command: CommandUnlock, Live: true})),
 		"refused 2002 (not in this call); Tell{2 2002 update map[event:refused lock:door reason:not in this call]}")
 
 	// Nobody does: it rings for as long as it may, from the press on.
@@ -187,7 +192,7 @@ func TestQuietHours(t *testing.T) {
 
 func TestAfterOpening(t *testing.T) {
 	x := newHouse(t, Pressed{Button: "one"}, Answered{"1", anna}, unlock)
-	x.expect(show(x.run(opened)), "opened 2001; Cue{opened}; Tell{1 2001 update map[event:opened lock:door]}; light opened")
+	x.expect(show(x.run(opened)), "opened 2001 (account); Cue{opened}; Tell{1 2001 update map[event:opened lock:door]}; light opened")
 	x.expect(x.sleep(10*time.Second), "HangUp{1 the door was opened}; Cue{}")
 	// Nobody says that the call is over.
 	x.expect(x.sleep(5*time.Second), "ended 2001 (hung up at the door)")

@@ -2,82 +2,147 @@ package door
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"intercom/door/access"
+	"intercom/signaling"
 )
 
 // CommandUnlock is the command of an unlock request: userInfo {command: unlock}.
 const CommandUnlock = "unlock"
 
-// The reasons for which a call or an unlock request is refused. Residents' apps get them,
-// the journal has them. A request in a call that is not live has the engine's own words
-// instead.
+// The reasons for which a call or an unlock request is refused, beside those of
+// access.Reason. Residents' apps get them, the journal has them. A request in a call that is
+// not live has the engine's own words instead.
 const (
-	ReasonStranger   = "not a resident"
-	ReasonNotAllowed = "not allowed"
+	ReasonStranger   = string(access.ReasonStranger)
+	ReasonNotAllowed = string(access.ReasonNotAllowed)
+	ReasonTooSoon    = string(access.ReasonTooSoon)
 	ReasonBusy       = "busy"
-	ReasonNoCall     = "not in this call"
 	ReasonEnding     = "the call is being ended"
-	ReasonNotLive    = "the call is not live"
-	ReasonNoLock     = "there is no such lock"
 	ReasonTampered   = "somebody tampers with the station"
-	ReasonTooSoon    = "opened a moment ago"
 	ReasonCommand    = "unknown command"
 	ReasonExit       = "from inside"
+	ReasonDuress     = "under duress"
 	ReasonNoLink     = "the chat server is not reached"
 	ReasonNoFlat     = "there is no such flat"
 )
+
+// keypad is the name of the one that takes codes.
+const keypad = "keypad"
+
+// request is an unlock request, and what became of it.
+type request struct {
+	call      string
+	session   string
+	user      signaling.UserID
+	device    string
+	carrier   Carrier
+	way       access.Way
+	key       string
+	challenge string // the next
+}
 
 // asked decides a request of somebody to open. All of it must be right at once.
 func (n *step) asked(in Asked) {
 	if in.Command == "" {
 		return // an update that asks for nothing
 	}
-	by := request{call: in.Call, user: in.User, carrier: in.Carrier}
-	name := in.Lock
-	if name == "" && len(n.cfg.Locks) > 0 {
-		name = n.cfg.Locks[0].Name
-	}
-	l := n.lock(name)
-	reason := n.refusal(in, l)
-	if reason == "" {
-		l.opening, l.last = by, n.now
-		n.do(Open{Lock: name, User: in.User})
+	by := request{call: in.Call, session: in.Session, user: in.User, device: in.Device, carrier: in.Carrier}
+	if _, known := n.resident(in.User); known && in.Command != CommandUnlock {
+		n.refuse(by, in.Lock, ReasonCommand, fmt.Sprintf("%s asked to %.20q: there is no such command", n.name(in.User), in.Command))
 		return
 	}
-	n.refuse(by, name, reason, fmt.Sprintf("%s asked to %.20q and was refused: %s", n.name(in.User), in.Command, reason))
+	r := access.Request{
+		User: in.User, Call: in.Call, Session: in.Session, Live: in.Live, NotLive: in.NotLive, Carrier: access.Carrier(in.Carrier.String()),
+		Lock: in.Lock, Blocked: n.blocked, Key: in.Key, Challenge: in.Challenge, MAC: in.MAC,
+	}
+	switch {
+	case in.Call == "" || n.Phase != Talking || in.Call != n.Call || in.User != n.User:
+		r.Live = false
+		if r.NotLive == "" {
+			r.NotLive = string(access.ReasonNoCall)
+		}
+	case n.ending:
+		r.Live, r.NotLive = false, ReasonEnding
+	}
+	var v access.Verdict
+	n.access, v = n.access.Ask(n.now, r)
+	n.judged(by, v, "asked to open")
 }
 
-// refusal returns why a request to open a lock is refused, or "" if it is granted; l is nil
-// if there is no such lock.
-func (n *step) refusal(in Asked, l *lock) string {
-	r, known := n.resident(in.User)
-	switch {
-	case !known:
-		return ReasonStranger
-	case in.Command != CommandUnlock:
-		return ReasonCommand
-	case !r.MayOpen:
-		return ReasonNotAllowed
-	case in.Call == "" || n.Phase != Talking || in.Call != n.Call || in.User != n.User:
-		if in.NotLive != "" {
-			return in.NotLive
-		}
-		return ReasonNoCall
-	case n.ending:
-		return ReasonEnding
-	case !in.Live:
-		if in.NotLive != "" {
-			return in.NotLive
-		}
-		return ReasonNotLive
-	case l == nil:
-		return ReasonNoLock
-	case n.blocked:
-		return ReasonTampered
-	case l.open, l.opening != request{}, !l.last.IsZero() && n.now.Sub(l.last) < n.pause(l):
-		return ReasonTooSoon
+// code takes what somebody typed as a code.
+func (n *step) code(pin string) {
+	var v access.Verdict
+	n.access, v = n.access.Type(n.now, access.Typed{Keypad: keypad, PIN: pin, Blocked: n.blocked})
+	n.judged(request{user: v.User}, v, "typed a code")
+	if !v.Granted() {
+		n.play(CueRefused)
 	}
-	return ""
+}
+
+// judged carries a verdict out. A lock that is open, or was a moment ago, does not open again.
+func (n *step) judged(by request, v access.Verdict, what string) {
+	who := n.name(by.user)
+	if by.user == 0 {
+		who = "somebody"
+	}
+	by.way, by.key, by.challenge = v.Way, v.Key, v.Next
+	reason := string(v.Reason)
+	switch {
+	case v.Reason == access.ReasonBlocked:
+		reason = ReasonTampered
+	case v.Detail != "":
+		reason = v.Detail
+	}
+	if v.LockedOut > 0 && v.Reason == access.ReasonWrong {
+		n.alarm(by, v.Lock, string(access.ReasonLockedOut), fmt.Sprintf("%s was wrong too often and is not heard for %v", who, v.LockedOut))
+	}
+	l := n.lock(v.Lock)
+	switch {
+	case !v.Granted():
+	case l.open, l.opening != request{}, !l.last.IsZero() && n.now.Sub(l.last) < n.pause(l):
+		reason = ReasonTooSoon
+	default:
+		l.opening, l.last = by, n.now
+		n.do(Open{Lock: v.Lock, User: by.user})
+		if v.Duress {
+			n.alarm(by, v.Lock, ReasonDuress, fmt.Sprintf("%s opens lock %q under duress", who, v.Lock))
+		}
+		return
+	}
+	n.refuse(by, v.Lock, reason, fmt.Sprintf("%s %s and was refused: %s", who, what, reason))
+}
+
+// alarm notes what somebody has to know at once, and tells those who want to. Neither the
+// visitor nor the phone that asked is to notice it.
+func (n *step) alarm(by request, lock, reason, text string) {
+	n.note(Note{Type: NoteAlarm, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
+	for _, u := range n.cfg.Alarm {
+		if u == by.user {
+			continue
+		}
+		info := map[string]string{"event": "alarm", "lock": lock, "reason": reason}
+		if by.user != 0 {
+			info["user"] = by.user.String()
+		}
+		n.do(Tell{User: u, Carrier: ByMessage, Info: info})
+	}
+}
+
+// how says in words how somebody opened.
+func (r request) how() string {
+	switch r.way {
+	case access.WayPIN:
+		return " with a PIN"
+	case access.WayAccount:
+		return " by account alone"
+	case access.WayTwoStep:
+		return fmt.Sprintf(" with key %s and a PIN", r.key)
+	}
+	return " with key " + r.key
 }
 
 // Refusals are noted and told up to a number in a time: whoever floods the door with
@@ -100,14 +165,68 @@ func (n *step) refuse(by request, lock, reason, text string) {
 		text += "; what is refused in the next minute is not noted"
 	}
 	n.note(Note{Type: NoteRefused, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
-	n.tell(by, map[string]string{"event": "refused", "lock": lock, "reason": reason})
+	info := map[string]string{"event": "refused", "reason": reason}
+	if lock != "" {
+		info["lock"] = lock
+	}
+	n.answer(by, info)
 }
 
-// tell answers a request the way it came, if that leads anywhere: a stranger is told nothing
-// but in his own call.
-func (n *step) tell(by request, info map[string]string) {
+// answer tells what became of a request the way it came, if that leads anywhere: a stranger
+// is told nothing but in his own call. The challenge for the next request goes with it.
+func (n *step) answer(by request, info map[string]string) {
 	_, known := n.resident(by.user)
+	if by.challenge != "" && n.access.Paired(by.user) {
+		info["challenge"] = by.challenge
+	}
 	if by.call != "" || known && by.carrier == ByMessage {
-		n.do(Tell{Call: by.call, User: by.user, Carrier: by.carrier, Info: info})
+		n.do(Tell{Call: by.call, Session: by.session, User: by.user, Device: by.device, Carrier: by.carrier, Info: info})
 	}
 }
+
+// challenges gives those of some users whose phones are paired what they need to open.
+func (n *step) challenges(call string, users []signaling.UserID) map[signaling.UserID]string {
+	var given map[signaling.UserID]string
+	for _, u := range users {
+		var c string
+		if n.access, c = n.access.Challenge(n.now, call, u); c != "" && n.access.Paired(u) {
+			if given == nil {
+				given = map[signaling.UserID]string{}
+			}
+			given[u] = c
+		}
+	}
+	return given
+}
+
+// offer gives who is in the call a fresh challenge.
+func (n *step) offer() {
+	for u, c := range n.challenges(n.Call, []signaling.UserID{n.User}) {
+		n.do(Tell{Call: n.Call, User: u, Carrier: ByUpdate, Info: map[string]string{"event": "challenge", "challenge": c}})
+	}
+}
+
+// admit tells access what it has to know of the door, and checks it.
+func (c *Config) admit() (access.State, error) {
+	a := c.Access
+	a.Keypads, a.Locks, a.Residents = []string{keypad}, nil, nil
+	for _, l := range c.Locks {
+		a.Locks = append(a.Locks, l.Name)
+	}
+	for _, r := range c.Residents {
+		a.Residents = append(a.Residents, access.Resident{ID: r.ID, PIN: r.PIN, DuressPIN: r.DuressPIN, Rules: r.Opens})
+	}
+	for _, u := range c.Alarm {
+		if !slices.ContainsFunc(c.Residents, func(r Resident) bool { return r.ID == u }) {
+			return access.State{}, fmt.Errorf("door: user %d is told of alarms and is not a resident", u)
+		}
+	}
+	s, err := access.New(a)
+	if err != nil {
+		return s, fmt.Errorf("door: %w", err)
+	}
+	return s, nil
+}
+
+// stars is how a code is shown.
+func stars(code string) string { return "*" + strings.Repeat("*", len(code)) }

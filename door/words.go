@@ -3,6 +3,7 @@ package door
 import (
 	"time"
 
+	"intercom/door/access"
 	"intercom/signaling"
 )
 
@@ -64,6 +65,7 @@ type Asked struct {
 	Call    string
 	Session string // the call's id on the wire with User, which the MAC covers
 	User    signaling.UserID
+	Device  string // it came from
 	Carrier Carrier
 	Command string
 	Lock    string // empty: the first of Config.Locks
@@ -142,6 +144,9 @@ type Tamper struct {
 	Until   time.Time // zero: for as long as the tamper contact says so
 }
 
+// KeysChanged says which keys phones are paired with from now on.
+type KeysChanged struct{ Keys []access.Key }
+
 // Fault says whether something else is wrong with the station.
 type Fault struct{ Wrong bool }
 
@@ -162,16 +167,19 @@ func (LockChanged) input()  {}
 func (LockFailed) input()   {}
 func (Contact) input()      {}
 func (Tamper) input()       {}
+func (KeysChanged) input()  {}
 func (Fault) input()        {}
 func (Wake) input()         {}
 
 // Effect is something to be carried out: one of the types below.
 type Effect interface{ effect() }
 
-// Ring calls residents; the first to answer is in the call.
+// Ring calls residents; the first to answer is in the call. Those whose phones are paired are
+// told a challenge each.
 type Ring struct {
-	Call  string
-	Users []signaling.UserID
+	Call       string
+	Users      []signaling.UserID
+	Challenges map[signaling.UserID]string
 }
 
 // Answer accepts an incoming call.
@@ -184,10 +192,13 @@ type Decline struct{ Call, Reason string }
 type HangUp struct{ Call, Reason string }
 
 // Tell sends something to a resident by a carrier. Call is empty if there is none; then
-// only a message gets there.
+// only a message gets there. Session is the call's id on the wire with User, if it answers a
+// request. Device is the one to tell; empty: that in the call, or all.
 type Tell struct {
 	Call    string
+	Session string
 	User    signaling.UserID
+	Device  string
 	Carrier Carrier
 	Info    map[string]string
 }
@@ -278,6 +289,7 @@ const (
 	NoteShut        NoteType = "shut"      // a door that was forced or held open is shut
 	NoteTampered    NoteType = "tampered"
 	NoteTamperOver  NoteType = "tamper_over"
+	NoteAlarm       NoteType = "alarm" // somebody opens under duress, or tries codes: Reason
 )
 
 func (Ring) effect()     {}

@@ -36,6 +36,7 @@ residents = ["Anna"]
 id = %d
 name = "Anna"
 may_open = true
+by_account = true
 may_call = true
 ` + settings
 

@@ -182,12 +182,14 @@ allow_plaintext = true
 id = %d
 name = "Anna"
 may_open = true
+by_account = true
 may_call = true
 
 [[resident]]
 id = %d
 name = "Ben"
 may_open = true
+by_account = true
 may_call = true
 
 [call]

@@ -128,7 +128,7 @@ func startHouseDoor(a account, chat, ring, more string) (*door, error) {
 	config := fmt.Sprintf(doorConfig, app, a.login, a.id, a.password, domain, chat, socket, more, doorTone, ring)
 	for _, r := range []account{anna, ben, carl, olga} {
 		config += fmt.Sprintf("[[button]]\nname = %q\nlabel = \"Ring\"\nresidents = [%q]\n", r.login, r.login)
-		config += fmt.Sprintf("[[resident]]\nid = %d\nname = %q\nmay_open = true\nmay_call = true\n", r.id, r.login)
+		config += fmt.Sprintf("[[resident]]\nid = %d\nname = %q\nmay_open = true\nby_account = true\nmay_call = true\n", r.id, r.login)
 	}
 	d, err := startDoor("house-"+a.login, config, nil, nil, "run")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"intercom/callcore"
 	"intercom/capture"
+	"intercom/door/access"
 	"intercom/internal/conf"
 )
 
@@ -101,7 +102,8 @@ type config struct {
 		Longest conf.Duration `toml:"longest"`
 		Pause   conf.Duration `toml:"pause"`
 	} `toml:"lock"`
-	Resident []resident `toml:"resident"`
+	Resident []resident   `toml:"resident"`
+	Access   accessConfig `toml:"access"`
 	Control  struct {
 		Socket string `toml:"socket"`
 	} `toml:"control"`
@@ -143,6 +145,9 @@ func defaults() *config {
 	c.Records.Keep, c.Records.Number, c.Records.Size = conf.Duration(30*24*time.Hour), 500, 100
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
 	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
+	c.Access.Challenge, c.Access.AccountInterval = conf.Duration(access.DefaultLifetime), conf.Duration(access.DefaultAccountInterval)
+	c.Access.Alarm = []string{}
+	c.Access.Attempts, c.Access.LockOut, c.Access.LongestLockOut = access.DefaultAttempts, conf.Duration(access.DefaultLockOut), conf.Duration(access.DefaultLongestLockOut)
 	c.Journal.Size = 10
 	c.Log.Level = "info"
 	c.Watchdog.Timeout = seconds(15)
@@ -189,7 +194,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkLines, c.checkWatchdog} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkAccess, c.checkLines, c.checkWatchdog} {
 		if err := f(); err != nil {
 			return err
 		}

@@ -44,8 +44,11 @@ type fallback struct {
 type resident struct {
 	ID      int64  `toml:"id"`
 	Name    string `toml:"name"`
-	MayOpen bool   `toml:"may_open"`
 	MayCall bool   `toml:"may_call"`
+	opening
+	PIN       conf.Secret `toml:"pin"`
+	DuressPIN conf.Secret `toml:"duress_pin"`
+	Lock      []lockRule  `toml:"lock"`
 }
 
 // recordsConfig says what is kept of visitors whom nobody answered.
@@ -226,9 +229,16 @@ func (c *config) door() (door.Config, error) {
 		Locks: []door.Lock{{Name: c.Lock.Name, Pause: time.Duration(c.Lock.Pause)}},
 		Ring:  time.Duration(c.Call.Ring), Longest: time.Duration(c.Call.Longest), Retry: time.Duration(c.Call.Retry),
 		Dial: time.Duration(c.Keypad.Forget), AfterOpening: time.Duration(c.Call.AfterOpening),
+		Access: c.access(), Alarm: c.alarmed(),
 	}
 	for _, r := range c.Resident {
-		d.Residents = append(d.Residents, door.Resident{ID: signaling.UserID(r.ID), Name: r.Name, MayOpen: r.MayOpen, MayCall: r.MayCall})
+		opens, err := c.opens(r)
+		if err != nil {
+			return d, err
+		}
+		d.Residents = append(d.Residents, door.Resident{
+			ID: signaling.UserID(r.ID), Name: r.Name, MayCall: r.MayCall, Opens: opens, PIN: r.PIN.Reveal(), DuressPIN: r.DuressPIN.Reveal(),
+		})
 	}
 	for _, b := range c.Button {
 		d.Buttons = append(d.Buttons, door.Button{Name: b.Name, Residents: c.users(b.Residents), Flat: b.Flat, Directory: b.Directory})

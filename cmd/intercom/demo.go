@@ -43,7 +43,8 @@ func demoConfig(a sandbox.Accounts) *config {
 	c.Account.Login, c.Account.Password = door.Login, door.Password
 	c.Server.ChatDomain = demoDomain
 	c.Button = []button{{Name: "call", Label: "Ring", Residents: []string{"Anna", "Ben"}}}
-	c.Resident = []resident{{ID: 2001, Name: "Anna", MayOpen: true, MayCall: true}, {ID: 2002, Name: "Ben", MayOpen: true, MayCall: true}}
+	may := opening{MayOpen: true, ByAccount: true}
+	c.Resident = []resident{{ID: 2001, Name: "Anna", MayCall: true, opening: may}, {ID: 2002, Name: "Ben", MayCall: true, opening: may}}
 	return c
 }
 

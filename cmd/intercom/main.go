@@ -71,6 +71,8 @@ func commands() []command {
 		{"snapshot", "FILE", "write a JPEG of the running station's camera during a call", runSnapshot},
 		{"events", "[--format text|json]", "follow what happens at the running station", runEvents},
 		{"journal", "[--config FILE] [--verify [--head HASH]] [--follow] [--format text|json]", "show what happened, or check that nothing of it was changed", runJournal},
+		{"pair", "RESIDENT [--name PHONE] [--format text|json]", "pair a phone of a resident with the running station: its key is shown once", runPair},
+		{"keys", "[list | revoke ID | rotate ID] [--format text|json]", "the keys of paired phones", runKeys},
 		{"devices", "[--config FILE] [--format text|json]", "list cameras, sound cards, GPIO lines and encoders of this machine", runDevices},
 		{"selftest", "[--config FILE] [--no-sound] [--format text|json]", "measure the configured camera, encoders, loudspeaker and microphone, and say what to do", runSelftest},
 		{"guard", "[--config FILE] [--socket PATH]", "keep the lock's line safe whatever becomes of the station, which starts one itself", runGuard},

@@ -124,6 +124,9 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
 		Volume: c.Sound.Volume, Cues: dev.cues, ClockSet: clockSet,
 	}
+	if err := c.openKeys(&cfg); err != nil {
+		return nil, err
+	}
 	if c.Records.Folder != "" {
 		if cfg.Records, err = records.Open(c.Records.Folder, c.Records.limits()); err != nil {
 			return nil, exitError{exitConfig, c.wrong("records.folder", "%v", err)}

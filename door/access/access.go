@@ -87,7 +87,7 @@ type Key struct {
 
 const (
 	callsKept      = 64 // residents in calls; beyond that the oldest is forgotten
-	challengesKept = 4  // of one resident in one call
+	challengesKept = 8  // of one resident in one call
 )
 
 // State is what is remembered from one request to the next. It is a value: a method leaves
@@ -159,6 +159,11 @@ func (s State) SetKeys(keys []Key) State {
 		return k.ID == "" || len(k.Secret) < MinSecret || s.resident(k.User) < 0
 	})
 	return s
+}
+
+// Paired tells whether a resident has a key.
+func (s State) Paired(user signaling.UserID) bool {
+	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.User == user })
 }
 
 // Challenge gives out a challenge for a resident in a call, in which he may ask from now

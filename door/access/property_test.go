@@ -298,7 +298,7 @@ func (w *world) rightful(r access.Request, device string) (may, must bool) {
 	case p.pin == "" && home.steps, p.pin != "" && p.pin != home.pin && p.pin != home.duress:
 		return false, false
 	}
-	return true, w.given[r.Call+"/"+r.User.String()]-g.nth < 4
+	return true, w.given[r.Call+"/"+r.User.String()]-g.nth < 8
 }
 
 // opened takes down what follows from an opening.

@@ -54,7 +54,7 @@ type Reason string
 const (
 	ReasonStranger   Reason = "not a resident"
 	ReasonNotAllowed Reason = "not allowed"
-	ReasonNoLock     Reason = "no such lock"
+	ReasonNoLock     Reason = "there is no such lock"
 	ReasonNoCall     Reason = "not in this call"
 	ReasonNotLive    Reason = "the call is not live"
 	ReasonBlocked    Reason = "locks are blocked"
@@ -172,7 +172,7 @@ func (s *State) when(now time.Time, rule Rule) Reason {
 func (s *State) account(now time.Time, r Request, who int, rule Rule, v *Verdict) Reason {
 	last := s.byAccount[who]
 	switch {
-	case slices.ContainsFunc(s.keys, func(k Key) bool { return k.User == r.User }):
+	case s.Paired(r.User):
 		return ReasonKeyNeeded
 	case !rule.Account:
 		return ReasonNotPaired

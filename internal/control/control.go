@@ -48,6 +48,9 @@ const (
 	Shut          = "shut"           // it is shut again
 	Tampered      = "tampered"       // with the station: no lock opens
 	TamperOver    = "tamper_over"    // they can again
+	Alarm         = "alarm"          // about User, at lock Name: Reason
+	Paired        = "paired"         // a phone of User; Name is the id of its key
+	Revoked       = "revoked"        // likewise: it opens nothing any more
 	LinkUp        = "link_up"        // the chat server is reached
 	LinkDown      = "link_down"      // it is not; Reason
 	GotDark       = "got_dark"       // before the camera, while it is on

@@ -135,6 +135,10 @@ func answer(c net.Conn, r reply) error {
 func (s *server) carryOut(ctx context.Context, req request) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if r, is, err := askKeys(ctx, s.station, req); is {
+		r.OK = err == nil
+		return r, err
+	}
 	switch req.Cmd {
 	case cmdPress:
 		if err := s.station.Press(ctx, req.Name); err != nil {

@@ -26,6 +26,8 @@ type request struct {
 	Cmd  string `json:"cmd"`
 	Name string `json:"name,omitempty"` // of the button to press
 	Keys string `json:"keys,omitempty"` // to type
+	// Phone is what a phone that is paired is called.
+	Phone string `json:"phone,omitempty"`
 }
 
 // The commands.
@@ -36,6 +38,10 @@ const (
 	cmdStatus = "status"
 	cmdEvents = "events"
 	cmdSnap   = "snapshot"
+	cmdPair   = "pair"
+	cmdRotate = "rotate"
+	cmdRevoke = "revoke"
+	cmdKeys   = "keys"
 )
 
 // reply is one line back: OK or Error. After the OK to "events" come events.
@@ -44,6 +50,9 @@ type reply struct {
 	Error  string  `json:"error,omitempty"`
 	Status *Status `json:"status,omitempty"`
 	JPEG   []byte  `json:"jpeg,omitempty"`
+
+	Pairing *Pairing `json:"pairing,omitempty"`
+	Keys    []Key    `json:"keys,omitempty"`
 }
 
 // parseRequest reads one line strictly: a field it does not know is an error, as it would
@@ -64,7 +73,15 @@ func parseRequest(line []byte) (request, error) {
 	if r.Keys != "" && r.Cmd != cmdType {
 		return request{}, fmt.Errorf(`%.40s: takes no "keys"`, r.Cmd)
 	}
+	if r.Phone != "" && r.Cmd != cmdPair {
+		return request{}, fmt.Errorf(`%.40s: takes no "phone"`, r.Cmd)
+	}
 	switch r.Cmd {
+	case cmdPair, cmdRotate, cmdRevoke:
+		if r.Name == "" {
+			return request{}, fmt.Errorf(`%s: the "name" is missing: a resident's, or a key's id`, r.Cmd)
+		}
+		return r, nil
 	case cmdType:
 		if r.Keys == "" || r.Name != "" {
 			return request{}, errors.New(`type: takes "keys" and nothing else`)
@@ -75,13 +92,13 @@ func parseRequest(line []byte) (request, error) {
 			return request{}, errors.New(`press: the button's "name" is missing`)
 		}
 		return r, nil
-	case cmdHangUp, cmdStatus, cmdEvents, cmdSnap:
+	case cmdHangUp, cmdStatus, cmdEvents, cmdSnap, cmdKeys:
 		if r.Name != "" {
 			return request{}, fmt.Errorf(`%s: takes no "name"`, r.Cmd)
 		}
 		return r, nil
 	}
-	return request{}, fmt.Errorf("unknown command %.40q; known are press, type, hangup, status, snapshot, events", r.Cmd)
+	return request{}, fmt.Errorf("unknown command %.40q; known are press, type, hangup, status, snapshot, events, pair, keys, revoke, rotate", r.Cmd)
 }
 
 // writeLine writes v as one line, within the write timeout.

@@ -43,6 +43,7 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.mu.Unlock()
 	l.show()
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
+	l.take(ctx, l.keysChanged())
 	l.lamp.show(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
@@ -151,11 +152,11 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 		t := times(e.Timeline)
 		l.tell(control.Event{Type: control.Timed, Call: h.Session.ID(), User: int64(h.User), Times: t, Text: t.String()})
 	case callcore.Updated:
-		in := door.Asked{Call: key, User: h.User, Command: e.Info[infoCommand], Live: e.Live, NotLive: e.NotLive}
-		if age := time.Since(h.Time); age > stale {
-			in.Live, in.NotLive = false, "the request was received "+age.Round(time.Second).String()+" ago"
-		}
-		l.take(ctx, in)
+		l.asked(ctx, door.ByUpdate, h, e.Info, e.Live, e.NotLive)
+	case callcore.Message:
+		l.asked(ctx, door.ByMessage, h, e.Info, e.Live, e.NotLive)
+	case callcore.HungUp:
+		l.asked(ctx, door.ByHangUp, h, e.Info, e.Live, e.NotLive)
 	case callcore.Invalid:
 		l.invalid(ctx, e)
 	case callcore.Closed:
@@ -171,23 +172,6 @@ func (l *loop) callEvent(ctx context.Context, e callcore.Event) {
 	case callcore.SendFailed:
 		l.log.Warn("a signal was not sent", "user", h.User, "signal", e.Kind, "cause", e.Err)
 	}
-}
-
-// stale is the age from which a request is refused: whether a call is live was judged when
-// it was received, and should this loop have been held up that may be over.
-const stale = 2 * time.Second
-
-// infoCommand is the key of the user info that asks the door to do something.
-const infoCommand = "command"
-
-// invalid looks for requests among the signals that belong to no live call: somebody who
-// tries to open from outside must show up in the journal.
-func (l *loop) invalid(ctx context.Context, e callcore.Invalid) {
-	s := e.Signal
-	if s == nil || s.Kind != signaling.Update || s.Info[infoCommand] == "" {
-		return
-	}
-	l.take(ctx, door.Asked{User: s.Peer, Command: s.Info[infoCommand], NotLive: e.Err.Error()})
 }
 
 func (l *loop) linkChanged(ctx context.Context, e callcore.LinkChanged) {
@@ -227,11 +211,7 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 			return s.HangUp(ctx, map[string]string{"reason": e.Reason})
 		})
 	case door.Tell:
-		if s := l.sessions[e.Call]; s != nil {
-			if err := s.Update(ctx, e.Info, e.User); err != nil {
-				l.log.Warn("the resident could not be told", "user", e.User, "cause", err)
-			}
-		}
+		l.tellResident(ctx, e)
 	case door.Open:
 		if err := l.guard.Open(ctx, e.Lock, 0); err != nil {
 			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
@@ -248,10 +228,10 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 }
 
 func (l *loop) ring(ctx context.Context, e door.Ring) {
-	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video, Pressed: l.pressed})
+	s, err := l.calls.NewSession(callcore.Invite{Users: e.Users, CallType: signaling.Video, Pressed: l.pressed, Info: callInfo(e)})
 	if err == nil {
 		l.remember(e.Call, s)
-		err = s.Call(ctx, map[string]string{"door": l.cfg.Locks.Locks[0].Line.Name})
+		err = s.Call(ctx, map[string]string{infoLock: l.cfg.Locks.Locks[0].Line.Name})
 	}
 	if err != nil {
 		l.log.Error("the residents cannot be called", "cause", err)

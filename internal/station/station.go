@@ -9,6 +9,7 @@ package station
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,7 @@ import (
 	"intercom/internal/control"
 	"intercom/internal/health"
 	"intercom/internal/journal"
+	"intercom/internal/keyring"
 	"intercom/internal/records"
 	"intercom/signaling"
 )
@@ -49,6 +51,8 @@ type Config struct {
 	Keypad  []Key        // of one keypad, or none
 	Presses press.Config // what is long, stuck and a storm
 	Lines   hw.Lines
+	// Keyring has the keys of paired phones; nil: none can be paired.
+	Keyring *keyring.Ring
 	Light   hw.Line // shows by its blinking what the door does
 	Night   hw.Line // of an infrared lamp or its filter: active while the camera is on and it is dark; no name: there is none
 	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
@@ -165,6 +169,9 @@ func New(cfg Config) (*Station, error) {
 		faults:  make(chan struct{}, 1),
 		turns:   make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if s.cfg.Door.Access.Seed == ([32]byte{}) {
+		_, _ = rand.Read(s.cfg.Door.Access.Seed[:]) // never fails (crypto/rand)
 	}
 	s.health = health.New(settle, s.healthChanged)
 	if err := s.takeLines(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"intercom/capture"
 	"intercom/capture/synth"
 	"intercom/door"
+	"intercom/door/access"
 	"intercom/hw"
 	"intercom/hw/relay"
 	"intercom/hw/sim"
@@ -86,6 +87,9 @@ func (voice) Recover([]byte, []int16) error { return nil }
 func (voice) Expect(float64) error          { return nil }
 func (voice) Close() error                  { return nil }
 
+// byAccount lets residents open without a key.
+var byAccount = []access.Rule{{Lock: "door", Call: true, Account: true}}
+
 func newRig(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, world: callcoretest.NewWorld(t), more: make(chan control.Event, 1000)}
@@ -110,7 +114,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 		Version: "test",
 		Door: door.Config{
 			Buttons:   []door.Button{{Name: "call", Residents: []signaling.UserID{anna, ben}}, {Name: "hang-up", HangUp: true}},
-			Residents: []door.Resident{{ID: anna, Name: "Anna", MayOpen: true, MayCall: true}, {ID: ben, Name: "Ben", MayOpen: true}},
+			Residents: []door.Resident{{ID: anna, Name: "Anna", MayCall: true, Opens: byAccount}, {ID: ben, Name: "Ben", Opens: byAccount}},
 			Locks:     []door.Lock{{Name: "door", Pause: time.Second}}, Longest: time.Minute, Retry: 20 * time.Second,
 		},
 		Buttons: []Button{{"Ring", hw.Line{Name: "call"}}, {"Hang up", hw.Line{Name: "hang-up"}}},
