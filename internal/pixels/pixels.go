@@ -24,15 +24,8 @@ func (p Plane) from(row int) []byte { return p.Pix[row*p.Stride:] }
 func Copy(to, from Plane, width, height int) {
 	to.check(width, height)
 	from.check(width, height)
-	if width <= 0 || height <= 0 {
-		return
-	}
-	if to.Stride == width && from.Stride == width {
-		copy(to.Pix[:width*height], from.Pix)
-		return
-	}
-	for y := range height {
-		copy(to.from(y)[:width], from.from(y))
+	if width > 0 && height > 0 {
+		copyRows(to, from, width, height)
 	}
 }
 

@@ -115,8 +115,11 @@ func TestCopy(t *testing.T) {
 			for row := range h {
 				copy(want.Pix[row*to.Stride:][:w], from.Pix[row*from.Stride:])
 			}
+			inGo := clone(to)
+			goCopy(inGo, from, w, h)
 			Copy(to, from, w, h)
 			same(t, "it", to, want)
+			same(t, "Go's", inGo, want)
 		}
 	})
 }

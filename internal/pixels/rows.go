@@ -21,6 +21,16 @@ func squeeze(x uint64) uint32 {
 // pair packs the even bytes of two words into one.
 func pair(x, y uint64) uint64 { return uint64(squeeze(x)) | uint64(squeeze(y))<<32 }
 
+func goCopy(to, from Plane, width, height int) {
+	if to.Stride == width && from.Stride == width {
+		copy(to.Pix[:width*height], from.Pix)
+		return
+	}
+	for row := range height {
+		copy(to.from(row)[:width], from.from(row))
+	}
+}
+
 // goSplitYUYV takes n pairs of pixels of two rows at a time.
 func goSplitYUYV(y, u, v, from Plane, n, rows int) {
 	for row := range rows {

@@ -12,13 +12,13 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 
 	"intercom/capture"
 	"intercom/capture/soft/jpeg"
 	"intercom/capture/soft/openh264"
 	"intercom/capture/v4l2"
 	"intercom/capture/video"
+	"intercom/internal/payload"
 )
 
 // player is a camera that plays the film as pictures in a driver's memory, one when it is
@@ -46,8 +46,8 @@ func (p *player) Run(ctx context.Context, out func(*capture.Frame)) error {
 }
 
 // pipeline is ours, from the camera's memory to the packets of so many watchers.
-func pipeline(pixel capture.Pixel, watchers int) func(testing.TB, *stock) cost {
-	return func(t testing.TB, s *stock) cost {
+func pipeline(pixel capture.Pixel, watchers int) func(testing.TB, *stock) *bed {
+	return func(t testing.TB, s *stock) *bed {
 		decoder, err := jpeg.NewDecoder()
 		must(t, err)
 		frames, err := v4l2.NewFrames(capture.Format{Pixel: pixel, Width: width, Height: height, FPS: fps}, 0, decoder.Decode)
@@ -62,6 +62,7 @@ func pipeline(pixel capture.Pixel, watchers int) func(testing.TB, *stock) cost {
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
 		go func() { ran <- src.Run(ctx) }()
+		sent := make(chan struct{}, watchers)
 		var readers sync.WaitGroup
 		for i := range watchers {
 			feed, err := src.Open(capture.H264)
@@ -70,23 +71,31 @@ func pipeline(pixel capture.Pixel, watchers int) func(testing.TB, *stock) cost {
 				feed, err = src.Open(capture.H264)
 			}
 			must(t, err)
-			readers.Go(func() { watch(ctx, feed, newSRTP(uint32(i+1))) })
+			readers.Go(func() { watch(ctx, feed, newSRTP(uint32(i+1)), sent) })
 		}
-		c := measure(func(n int) { p.next <- n })
-		cancel()
-		<-ran
-		readers.Wait()
-		if st := src.Stats(); st.Passed > 2 || st.Dropped > 2 {
-			t.Errorf("%v, %d watchers: %d frames were passed over, %d packets dropped: the machine is too busy", pixel, watchers, st.Passed, st.Dropped)
+		return &bed{
+			step: func(n int) {
+				p.next <- n
+				for range watchers {
+					<-sent
+				}
+			},
+			close: func() {
+				cancel()
+				<-ran
+				readers.Wait()
+				if st := src.Stats(); st.Passed > 0 || st.Dropped > 0 {
+					t.Errorf("%v, %d watchers: %d frames were passed over, %d packets dropped", pixel, watchers, st.Passed, st.Dropped)
+				}
+			},
 		}
-		return c
 	}
 }
 
 // watch does what callcore does for a peer, but for the socket.
-func watch(ctx context.Context, feed capture.Feed, s *srtp) {
+func watch(ctx context.Context, feed capture.Feed, s *srtp, sent chan<- struct{}) {
 	defer feed.Close()
-	var payloader codecs.H264Payloader
+	cutter := payload.NewH264(1158)
 	var h rtp.Header
 	for {
 		p, err := feed.Next(ctx)
@@ -94,13 +103,14 @@ func watch(ctx context.Context, feed capture.Feed, s *srtp) {
 			return
 		}
 		h.Timestamp += 90_000 / fps
-		payloads := payloader.Payload(1158, p.Data)
-		for i, b := range payloads {
-			h.Marker = i == len(payloads)-1
+		cutter.Start(p.Data)
+		for h.Marker = false; !h.Marker; h.SequenceNumber++ {
+			var b []byte
+			b, h.Marker = cutter.Next()
 			s.send(&h, b)
-			h.SequenceNumber++
 		}
 		p.Release()
+		sent <- struct{}{}
 	}
 }
 

@@ -90,8 +90,8 @@ func (d *yuyvDriver) VideoRecord(p prop.Media) (video.Reader, error) {
 
 // stockPipeline is mediadevices as its documentation shows it: a track, and a reader of RTP
 // packets for each watcher, which is an encoder each.
-func stockPipeline(watchers int) func(testing.TB, *stock) cost {
-	return func(t testing.TB, s *stock) cost {
+func stockPipeline(watchers int) func(testing.TB, *stock) *bed {
+	return func(t testing.TB, s *stock) *bed {
 		d := &yuyvDriver{stock: s, next: make(chan int)}
 		must(t, driver.GetManager().Register(d, driver.Info{Label: "bench", DeviceType: driver.Camera}))
 		params, err := mdopenh264.NewParams()
@@ -103,7 +103,7 @@ func stockPipeline(watchers int) func(testing.TB, *stock) cost {
 		})
 		must(t, err)
 		track := stream.GetVideoTracks()[0]
-		ended := make(chan struct{}, watchers)
+		ended, sent := make(chan struct{}, watchers), make(chan struct{}, 4*watchers)
 		for i := range watchers {
 			// It measures the first frame when a reader is made: it must come meanwhile.
 			fed := make(chan struct{})
@@ -129,17 +129,29 @@ func stockPipeline(watchers int) func(testing.TB, *stock) cost {
 						seal.send(&p.Header, p.Payload)
 					}
 					release()
+					sent <- struct{}{}
 				}
 			}()
 		}
-		c := measure(func(n int) { d.next <- n })
-		close(d.next)
-		for range watchers {
-			<-ended
+		return &bed{
+			step: func(n int) {
+				for len(sent) > 0 { // of the frames that were measured
+					<-sent
+				}
+				d.next <- n
+				for range watchers {
+					<-sent
+				}
+			},
+			close: func() {
+				close(d.next)
+				for range watchers {
+					<-ended
+				}
+				for _, id := range driver.GetManager().Query(func(driver.Driver) bool { return true }) {
+					driver.GetManager().Delete(id.ID())
+				}
+			},
 		}
-		for _, id := range driver.GetManager().Query(func(driver.Driver) bool { return true }) {
-			driver.GetManager().Delete(id.ID())
-		}
-		return c
 	}
 }
