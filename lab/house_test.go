@@ -34,10 +34,11 @@ type house struct {
 var (
 	sideAccount  = account{1002, "side", "side-demo"}
 	relayAccount = account{1003, "relay", "relay-demo"}
+	filmAccount  = account{1004, "film", "film-demo"}
 )
 
 // everybody has the accounts that a chat server of the lab needs.
-var everybody = []account{doorAccount, sideAccount, relayAccount, anna, ben, carl, mallory, olga}
+var everybody = []account{doorAccount, sideAccount, relayAccount, filmAccount, anna, ben, carl, mallory, olga}
 
 // doorConfig is a door at a chat server without REST. Its "call" button rings three
 // phones, the others one each.

@@ -20,7 +20,8 @@ type path struct {
 
 	mu    sync.Mutex
 	flows map[netip.AddrPort]*flow
-	down  bool // nothing passes
+	down  bool        // nothing passes
+	link  *bottleneck // on the way back; nil: it carries anything
 }
 
 // flow is what one socket at the near end exchanges with the server.
@@ -46,7 +47,11 @@ func newPath(t *testing.T, server string) *path {
 		}
 		p.flows = nil
 		p.mu.Unlock()
+		link := p.link
 		p.all.Wait()
+		if link != nil {
+			link.close()
+		}
 	})
 	return p
 }
@@ -66,6 +71,13 @@ func (p *path) block(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = down
+}
+
+// narrow has what the server sends pass a link, which ends with the path.
+func (p *path) narrow(link *bottleneck) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.link = link
 }
 
 func (p *path) forward() {
@@ -110,11 +122,13 @@ func (p *path) back(f *flow, to netip.AddrPort) {
 	for {
 		n, err := f.conn.Read(buf)
 		p.mu.Lock()
-		closed, lost := p.flows == nil, p.down || f.dead
+		closed, lost, link := p.flows == nil, p.down || f.dead, p.link
 		p.mu.Unlock()
 		switch {
 		case closed:
 			return
+		case err == nil && !lost && link != nil:
+			link.send(buf[:n], to)
 		case err == nil && !lost:
 			p.near.WriteToUDPAddrPort(buf[:n], to)
 		}
