@@ -7,8 +7,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"time"
 
 	"intercom/capture"
+	"intercom/internal/reclock"
 )
 
 // room is a box in a room, as a capture.Duplex that runs as fast as it can: what is played
@@ -18,7 +20,8 @@ type room struct {
 
 	delay      float64 // s, until the loudspeaker is heard; of the card and the way
 	later      float64 // s more, from the middle of the time on
-	drift      float64 // of the microphone's clock, in s for each second
+	drift      float64 // of the microphone's clock, in s for each second, on a card that thinks it has one
+	skew       float64 // the same with two cards, and what is played brought from one to the other
 	loss       float64 // dB that the microphone hears less than what is played
 	reverb     float64 // s until the echo has fallen by 60 dB; 0: 0.15
 	distortion float64 // how far the loudspeaker is driven beyond its range; 0: not
@@ -39,7 +42,7 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 	ways := r.ways()
 	rng := rand.New(rand.NewPCG(3, 4))
 	periods := int(r.length * 50)
-	played := make([]float64, 0, (periods+1)*n)
+	air := newAir(r)
 	mic, speaker := make([]int16, n), make([]int16, n)
 	gain := r.gain
 	if gain == 0 {
@@ -53,7 +56,7 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 		for i := range mic {
 			at := p*n + i
 			// The device is handed a period when the one before it was heard.
-			echo, near := echoAt(at-n-int(delay*capture.SampleRate+r.drift*float64(at)), ways, played), 0.0
+			echo, near := echoAt(at-int(delay*capture.SampleRate), ways, air.heard), 0.0
 			if k := at - int(r.from*capture.SampleRate); r.visitor != nil && k >= 0 {
 				near = float64(r.visitor[k%len(r.visitor)])
 			}
@@ -63,11 +66,80 @@ func (r *room) Run(_ context.Context, period func(mic, speaker []int16)) error {
 		}
 		clear(speaker)
 		period(mic, speaker)
-		for _, s := range speaker {
-			played = append(played, r.distort(float64(s)))
-		}
+		air.play(speaker)
 	}
 	return nil
+}
+
+// air is where the loudspeaker is heard: what it played, at the samples of the microphone.
+type air struct {
+	room   *room
+	bridge *reclock.Bridge // between two cards; nil: one
+	late   *rand.Rand      // how late their threads are
+	time   int             // of the microphone, in samples
+	blocks int             // that the loudspeaker was given
+	played []float64       // at its own samples
+	heard  []float64
+}
+
+func newAir(r *room) *air {
+	a := &air{room: r, late: rand.New(rand.NewPCG(5, 6)), heard: make([]float64, capture.PeriodSamples)}
+	if r.skew != 0 {
+		a.bridge, _ = reclock.New(reclock.Config{Rate: capture.SampleRate, Delay: 2 * capture.PeriodSamples})
+	}
+	return a
+}
+
+// play takes a period. It is heard from four samples after the next one begins, which are
+// between what is known.
+//
+//go:norace
+func (a *air) play(speaker []int16) {
+	const n, block = capture.PeriodSamples, capture.PeriodSamples / 2
+	skew := a.room.drift
+	a.time += n
+	if a.bridge == nil {
+		a.take(speaker)
+	} else {
+		skew = a.room.skew
+		a.bridge.Write(speaker, a.now(float64(a.time)))
+		out := make([]int16, block)
+		for ; float64(a.blocks*block)*(1+skew) < float64(a.time); a.blocks++ {
+			a.bridge.Read(out, a.now(float64(a.blocks*block)*(1+skew)))
+			a.take(out)
+		}
+	}
+	for k := len(a.heard); k < a.time+n; k++ {
+		a.heard = append(a.heard, between(a.played, float64(k-n)/(1+skew)-4))
+	}
+}
+
+func (a *air) take(pcm []int16) {
+	for _, s := range pcm {
+		a.played = append(a.played, a.room.distort(float64(s)))
+	}
+}
+
+// now is a time in samples, as a thread sees it that is late.
+func (a *air) now(samples float64) time.Duration {
+	late := min(a.late.ExpFloat64()*2e-4, 8e-3)
+	return time.Duration((samples/capture.SampleRate + late) * float64(time.Second))
+}
+
+// between is the sound between two samples, by a cubic through four of them.
+//
+//go:norace
+func between(sound []float64, at float64) float64 {
+	i := int(math.Floor(at))
+	if i < 1 || i+2 >= len(sound) {
+		return 0
+	}
+	t := at - float64(i)
+	if t == 0 {
+		return sound[i]
+	}
+	a, b, c, d := sound[i-1], sound[i], sound[i+1], sound[i+2]
+	return -a*t*(t-1)*(t-2)/6 + b*(t+1)*(t-1)*(t-2)/2 - c*(t+1)*t*(t-2)/2 + d*(t+1)*t*(t-1)/6
 }
 
 // echoAt is what comes back of what was played until then. It is most of the work of these

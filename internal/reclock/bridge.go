@@ -16,12 +16,15 @@ const (
 	// most is the greatest difference of two clocks that is corrected.
 	most = 0.005
 
-	// The loop has two natural frequencies, in 1/s, critically damped: it is quick until it has
-	// been near for settle, and calm after that. It averages for a look before it acts: what
-	// threads are late by is gone then. far is an error, as a share of the delay, that is not
-	// noise, and late the most that one read is believed to be off the others.
-	quick, calm         = 0.3, 0.05
-	quickLook, calmLook = 500 * time.Millisecond, 4 * time.Second
+	// The loop's natural frequency, in 1/s and critically damped, is quick at first, and narrow
+	// over the time since it was last far off, down to calm: what it knows gets better with
+	// time. It averages for a look before it acts: what threads are late by is gone then. far is
+	// an error, as a share of the delay, that is not noise; late is the most that one read is
+	// believed to be off the look before, after settle, and half of it the most that a whole look
+	// may be.
+	quick, narrow, calm = 0.5, 4.0, 0.04
+	leastLook, mostLook = 500 * time.Millisecond, 4 * time.Second
+	looks               = 0.2 // in one over the frequency
 	settle              = 20 * time.Second
 	far, late           = 0.125, 0.02
 )
@@ -105,11 +108,13 @@ func (b *Bridge) Read(pcm []int16, now time.Duration) {
 			return
 		}
 		b.playing = true
-		b.loop.again()
+		b.drop(held - b.delay) // else the loop would take it for skew
+		held = b.delay
 	}
 	if held > tooMuch*b.delay {
-		b.drop()
-		comes = false // it has just been different
+		b.drop(held - b.delay)
+		held = b.delay
+		b.drowned.Add(1)
 	}
 	if comes {
 		b.loop.take(held-b.delay, time.Duration(float64(len(pcm))/b.rate*float64(time.Second)))
@@ -140,12 +145,11 @@ func (b *Bridge) held(now time.Duration) (samples float64, comes bool) {
 	return float64(b.written-b.taken) + b.resampler.left() + since, since < 2*float64(b.size)
 }
 
-// drop leaves out the oldest sound, so that as much is held as there should be.
-func (b *Bridge) drop() {
+// drop leaves out the oldest sound.
+func (b *Bridge) drop(samples float64) {
 	b.mu.Lock()
-	b.taken = max(b.taken, b.written-int64(b.delay))
+	b.taken = min(b.taken+int64(math.Round(samples)), b.written)
 	b.mu.Unlock()
-	b.drowned.Add(1)
 	b.loop.again()
 }
 
@@ -178,13 +182,16 @@ type loop struct {
 }
 
 // again begins a look anew: what is held has jumped.
-func (l *loop) again() { l.error, l.last, l.n, l.passed, l.well = 0, 0, 0, 0, 0 }
+func (l *loop) again() {
+	*l = loop{rate: l.rate, near: l.near, late: l.late, skew: l.sum, sum: l.sum}
+}
 
 // take takes an error in samples, after some time.
 func (l *loop) take(samples float64, after time.Duration) {
-	w, look := quick, quickLook
-	if l.well > settle {
-		w, look = calm, calmLook
+	w := max(calm, min(narrow/l.well.Seconds(), quick))
+	look := max(leastLook, min(time.Duration(looks/w*float64(time.Second)), mostLook))
+	settled := l.well > settle
+	if settled {
 		samples = max(l.last-l.late, min(samples, l.last+l.late))
 	}
 	l.n++
@@ -192,7 +199,7 @@ func (l *loop) take(samples float64, after time.Duration) {
 	if l.passed += after; l.passed < look {
 		return
 	}
-	if l.well += l.passed; math.Abs(l.error) > l.near {
+	if l.well += l.passed; math.Abs(l.error) > l.near || settled && math.Abs(l.error-l.last) > l.late/2 {
 		l.well = 0
 	}
 	t, e := l.passed.Seconds(), l.error/l.rate
