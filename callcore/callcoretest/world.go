@@ -164,6 +164,8 @@ type Spec struct {
 	Logger   *slog.Logger
 	// Display may be nil.
 	Display callcore.Display
+	// Own is used in the place of packets of nothing, if it is not nil.
+	Own callcore.Media
 	// Host gives it the loopback interface of this machine in the place of the virtual
 	// network: real sockets and real time, outside of bubbles.
 	Host bool
@@ -180,6 +182,9 @@ func (w *World) Phone(s Spec) *Phone {
 	}
 	p := &Phone{User: s.User, Device: s.Device, Link: w.Join(s.User, s.Device), Media: NewMedia(s.Codecs...), Net: s.Net, tb: w.tb, ended: make(chan error, 1)}
 	cfg := callcore.Config{Channel: p.Link, Media: p.Media, ICE: s.ICE, Timers: s.Timers, Prepared: s.Prepared, Logger: s.Logger, Display: s.Display}
+	if s.Own != nil {
+		cfg.Media = s.Own
+	}
 	if s.Host {
 		cfg.ICE.Interfaces = []string{"lo"}
 	} else {

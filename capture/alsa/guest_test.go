@@ -28,6 +28,37 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestTwoCards: the loudspeaker is a card of its own (snd-dummy), by whose clock that of the
+// microphone is 3000 millionths fast.
+func TestTwoCards(t *testing.T) {
+	shift := func(to string) {
+		t.Helper()
+		if out, err := exec.Command("amixer", "-c", "Loop", "cset", "iface=PCM,name=PCM Rate Shift 100000", to).CombinedOutput(); err != nil {
+			t.Fatalf("amixer: %v: %s", err, out)
+		}
+	}
+	shift("99700")
+	defer shift("100000")
+	d, err := New(Config{Microphone: "Loop", Loudspeaker: "Dummy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	capturetest.Duplex(t, func(testing.TB) capture.Duplex { return d })
+	const length = 40 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	periods := 0
+	if err := d.Run(ctx, func(_, _ []int16) { periods++ }); ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	s := d.Stats()
+	t.Logf("%d periods in %v, %+v", periods, length, s)
+	// Gaps are logged: an emulated processor is late by more than cards have room for.
+	if !s.TwoClocks || s.Skew < 2000 || s.Skew > 4000 {
+		t.Errorf("%+v, want a skew of 3000", s)
+	}
+}
+
 // TestNull: ALSA's null device takes and gives everything at once.
 func TestNull(t *testing.T) {
 	d, err := New(Config{Microphone: "plug:null", Loudspeaker: "plug:null"})
