@@ -60,7 +60,7 @@ lab-shell: ## a shell in the lab's machine, with the page of a demo that runs th
 bench: ## a table of what picture and sound cost, as ratios to the encoder alone
 	@scripts/setup.sh test
 	@go test -tags bench -count=1 -timeout 300s -v -run '^TestTable$$' ./lab/bench
-	@go test -tags bench -cpu 1 -count=1 -timeout 300s -v -run '^TestCompare$$' ./capture/aec
+	@go test -tags bench -cpu 1 -p 1 -count=1 -timeout 300s -v -run '^(TestCompare|TestTable)$$' ./capture/aec ./capture/audio
 
 lint: ## gofmt, vet with and without cgo, go.mod tidy
 	@bad=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
@@ -68,7 +68,7 @@ lint: ## gofmt, vet with and without cgo, go.mod tidy
 	@go vet -tags e2e ./lab/...
 	@go vet -tags soak ./callcore
 	@go vet -tags e2e,lab ./lab/...
-	@go vet -tags bench ./lab/bench ./capture/aec/...
+	@go vet -tags bench ./lab/bench ./capture/aec/... ./capture/audio
 	@CGO_ENABLED=0 go build ./...
 	@CGO_ENABLED=0 go vet ./...
 	@go mod tidy -diff

@@ -172,13 +172,33 @@ func TestVisitorAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	loss := level(r.near, 2, 8) - level(result, 2, 8)
-	t.Logf("the visitor loses %.1f dB", loss)
+	late := lag(r.near, result, 4, 5)
+	t.Logf("the visitor loses %.1f dB, and comes %.1f ms later", loss, late*1000)
 	if math.Abs(loss) > 6 { // it may be made louder, too
 		t.Errorf("the visitor loses %.1f dB, want 6 at most", loss)
+	}
+	if late < 0.005 || late > 0.025 {
+		t.Errorf("the visitor comes %.1f ms later, want 25 at most", late*1000)
 	}
 	if s := d.Stats(); s.Delay != 0 || s.ERLE != 0 || s.Restarts != 0 {
 		t.Errorf("%+v of a silent loudspeaker", s)
 	}
+}
+
+// lag is by how many seconds, up to 50 ms, a part of a comes later in b.
+func lag(a, b []float64, from, to float64) float64 {
+	const step = 4 // samples
+	best, at := 0.0, 0
+	for l := 0; l < capture.SampleRate/20; l += step {
+		sum := 0.0
+		for i := int(from * capture.SampleRate); i < int(to*capture.SampleRate); i += step {
+			sum += a[i] * b[i+l]
+		}
+		if sum > best {
+			best, at = sum, l
+		}
+	}
+	return float64(at) / capture.SampleRate
 }
 
 // TestDelayChanges: a card that lost some periods is heard later from then on.

@@ -24,26 +24,52 @@ type trace struct {
 	concealed float64       // share of all packets, without those recovered
 }
 
+const ms = time.Millisecond
+
+var traces = []trace{
+	{name: "a perfect network", delay: 40 * ms},
+	{name: "loss of 5 %", loss: 0.05, delay: 40 * ms, concealed: 0.01},
+	{name: "loss of 20 %", loss: 0.2, delay: 45 * ms, concealed: 0.06},
+	{name: "jitter of 20 ms", jitter: 20 * ms, delay: 60 * ms, concealed: 0.02},
+	{name: "jitter of 50 ms", jitter: 50 * ms, delay: 80 * ms, concealed: 0.03},
+	{name: "jitter of 50 ms, loss of 5 %", jitter: 50 * ms, loss: 0.05, delay: 80 * ms, concealed: 0.04},
+	{name: "jitter of 50 ms, loss of 20 %", jitter: 50 * ms, loss: 0.2, delay: 85 * ms, concealed: 0.1},
+	{name: "jitter of 100 ms", jitter: 100 * ms, delay: 130 * ms, concealed: 0.03},
+	{name: "a fast peer", drift: 1e-3, delay: 50 * ms, concealed: 0.005},
+	{name: "a slow peer", drift: -1e-3, delay: 45 * ms, concealed: 0.005},
+	{name: "spikes of 150 ms", spike: 150 * ms, delay: 100 * ms, concealed: 0.02},
+}
+
 func TestTraces(t *testing.T) {
-	const ms = time.Millisecond
-	for _, tr := range []trace{
-		{name: "a perfect network", delay: 40 * ms},
-		{name: "loss of 5 %", loss: 0.05, delay: 40 * ms, concealed: 0.01},
-		{name: "loss of 20 %", loss: 0.2, delay: 45 * ms, concealed: 0.06},
-		{name: "jitter of 20 ms", jitter: 20 * ms, delay: 60 * ms, concealed: 0.02},
-		{name: "jitter of 50 ms", jitter: 50 * ms, delay: 80 * ms, concealed: 0.03},
-		{name: "jitter of 50 ms, loss of 5 %", jitter: 50 * ms, loss: 0.05, delay: 80 * ms, concealed: 0.04},
-		{name: "jitter of 50 ms, loss of 20 %", jitter: 50 * ms, loss: 0.2, delay: 85 * ms, concealed: 0.1},
-		{name: "jitter of 100 ms", jitter: 100 * ms, delay: 130 * ms, concealed: 0.03},
-		{name: "a fast peer", drift: 1e-3, delay: 50 * ms, concealed: 0.005},
-		{name: "a slow peer", drift: -1e-3, delay: 45 * ms, concealed: 0.005},
-		{name: "spikes of 150 ms", spike: 150 * ms, delay: 100 * ms, concealed: 0.02},
-	} {
-		t.Run(tr.name, func(t *testing.T) { synctest.Test(t, tr.run) })
+	for _, tr := range traces {
+		t.Run(tr.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := tr.measure(t)
+				t.Logf("delay %v, at most %v; recovered %.1f %%, concealed %.1f %%, late %d, left out %d, put in %d, says %v", got.mean.Round(ms), got.worst.Round(ms),
+					100*got.recovered, 100*got.concealed, got.late, got.cut, got.added, got.says)
+				if got.mean > tr.delay || got.worst > 220*ms {
+					t.Errorf("delay %v, at most %v, want %v and 220ms", got.mean, got.worst, tr.delay)
+				}
+				if got.concealed > tr.concealed {
+					t.Errorf("concealed %.4f of all packets, want %.4f", got.concealed, tr.concealed)
+				}
+				if want := (1 - tr.loss) * 0.97; got.played < want {
+					t.Errorf("played %.3f of all packets, want %.3f", got.played, want)
+				}
+			})
+		})
 	}
 }
 
-func (tr trace) run(t *testing.T) {
+// traced is what became of the packets of a trace.
+type traced struct {
+	mean, worst, says            time.Duration // from the shortest way through the network to the card
+	played, recovered, concealed float64       // shares of all packets
+	late, cut, added             int64
+}
+
+// measure is called in a bubble.
+func (tr trace) measure(t *testing.T) traced {
 	const packets, skipped = 3500, 500 // 70 s; the first 10 s are not measured
 	b := newBench(t)
 	defer b.stop()
@@ -99,17 +125,10 @@ func (tr trace) run(t *testing.T) {
 		d := time.Duration(i+1)*capture.Period - sent[n]
 		worst, sum, played = max(worst, d), sum+d, played+1
 	}
-	mean := sum / time.Duration(max(played, 1))
-	share := float64(after.Concealed-before.Concealed) / (packets - skipped)
-	t.Logf("delay %v, at most %v; recovered %.1f %%, concealed %.1f %%, late %d, left out %d, put in %d, says %v", mean.Round(time.Millisecond), worst.Round(time.Millisecond),
-		100*float64(after.Recovered-before.Recovered)/(packets-skipped), 100*share, after.Late-before.Late, after.Cut-before.Cut, after.Added-before.Added, after.Delay)
-	if mean > tr.delay || worst > 220*time.Millisecond {
-		t.Errorf("delay %v, at most %v, want %v and 220ms", mean, worst, tr.delay)
-	}
-	if share > tr.concealed {
-		t.Errorf("concealed %.4f of all packets, want %.4f", share, tr.concealed)
-	}
-	if got, want := float64(played)/(packets-skipped), (1-tr.loss)*0.97; got < want {
-		t.Errorf("played %.3f of all packets, want %.3f", got, want)
+	const all = packets - skipped
+	return traced{
+		mean: sum / time.Duration(max(played, 1)), worst: worst, says: after.Delay, played: float64(played) / all,
+		recovered: float64(after.Recovered-before.Recovered) / all, concealed: float64(after.Concealed-before.Concealed) / all,
+		late: after.Late - before.Late, cut: after.Cut - before.Cut, added: after.Added - before.Added,
 	}
 }
