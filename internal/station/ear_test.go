@@ -98,17 +98,19 @@ func TestMouthToEar(t *testing.T) {
 		far  time.Duration // one way through the network
 		loss float64
 		most time.Duration // that all this takes besides
+		fec  int           // percent of loss that the encoder prepares for in the end, at least
 	}{
-		{"one house", time.Millisecond, 0, 65 * time.Millisecond},
-		{"another town", 30 * time.Millisecond, 0, 65 * time.Millisecond},
-		{"loss of 5 %", 30 * time.Millisecond, 0.05, 65 * time.Millisecond},
-		{"loss of 20 %", 30 * time.Millisecond, 0.2, 70 * time.Millisecond},
+		{"one house", time.Millisecond, 0, 65 * time.Millisecond, 5},
+		{"another town", 30 * time.Millisecond, 0, 65 * time.Millisecond, 5},
+		{"loss of 5 %", 30 * time.Millisecond, 0.05, 65 * time.Millisecond, 10},
+		{"loss of 20 %", 30 * time.Millisecond, 0.2, 70 * time.Millisecond, 25},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := callcoretest.NewDistantWorld(t, test.far)
 				mouth, ear := &head{mouth: true}, &head{}
-				door, phone := w.Phone(callcoretest.Spec{User: 1, Own: sounding(t, mouth)}), w.Phone(callcoretest.Spec{User: 2, Own: sounding(t, ear)})
+				sound := sounding(t, mouth)
+				door, phone := w.Phone(callcoretest.Spec{User: 1, Own: sound}), w.Phone(callcoretest.Spec{User: 2, Own: sounding(t, ear)})
 				door.Call(signaling.Audio, 2)
 				in := callcoretest.Await[callcore.Incoming](phone).Session
 				if err := in.Accept(t.Context(), nil); err != nil {
@@ -132,9 +134,12 @@ func TestMouthToEar(t *testing.T) {
 				}
 				n := len(ear.heard)
 				mean := sum / time.Duration(max(n, 1))
-				t.Logf("%d clicks, %v later, %v at most; of that the network %v", n, mean.Round(time.Millisecond), most.Round(time.Millisecond), test.far)
+				t.Logf("%d clicks, %v later, %v at most; of that the network %v; prepared for a loss of %d %%", n, mean.Round(time.Millisecond), most.Round(time.Millisecond), test.far, sound.Stats().Expected)
 				if want := int(60*time.Second/clickEvery) * 9 / 10; n < want || mean-test.far > test.most {
 					t.Errorf("%d clicks, %v later; want %d, and %v besides the network", n, mean, want, test.most)
+				}
+				if got := sound.Stats().Expected; got < test.fec || got > test.fec+5 {
+					t.Errorf("prepared for a loss of %d percent, want %d or a little more", got, test.fec)
 				}
 			})
 		})
