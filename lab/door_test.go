@@ -60,7 +60,7 @@ play = false
 ring = "%v"
 dialing = "2s"
 
-[lock]
+[[lock]]
 name = "door"
 open = "1s"
 longest = "2s"

@@ -31,7 +31,7 @@ name = "call"
 label = "Ring"
 residents = ["Anna", "Ben"]
 
-[lock]
+[[lock]]
 name = "door"
 open = "1s"
 longest = "2s"

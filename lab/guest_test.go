@@ -230,7 +230,7 @@ pull = "up"
 [light]
 line = "LED_STATUS"
 
-[lock]
+[[lock]]
 name = "door"
 line = "RELAY_DOOR"
 open = "1s"

@@ -68,7 +68,7 @@ play = false
 ring = "%s"
 dialing = "2s"
 
-[lock]
+[[lock]]
 name = "door"
 open = "1s"
 longest = "2s"

@@ -95,15 +95,10 @@ type config struct {
 	Night struct {
 		wire
 	} `toml:"night"`
-	Lock struct {
-		Name string `toml:"name"`
-		wire
-		Open    conf.Duration `toml:"open"`
-		Longest conf.Duration `toml:"longest"`
-		Pause   conf.Duration `toml:"pause"`
-	} `toml:"lock"`
-	Resident []resident   `toml:"resident"`
-	Access   accessConfig `toml:"access"`
+	Lock     []lockConfig  `toml:"lock"`
+	Tamper   *tamperConfig `toml:"tamper"`
+	Resident []resident    `toml:"resident"`
+	Access   accessConfig  `toml:"access"`
 	Control  struct {
 		Socket string `toml:"socket"`
 	} `toml:"control"`
@@ -144,7 +139,7 @@ func defaults() *config {
 	c.Call.Retry, c.Keypad.Forget = seconds(20), seconds(10)
 	c.Records.Keep, c.Records.Number, c.Records.Size = conf.Duration(30*24*time.Hour), 500, 100
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
-	c.Lock.Name, c.Lock.Open, c.Lock.Longest, c.Lock.Pause = "door", seconds(3), seconds(10), seconds(2)
+	c.Lock = []lockConfig{defaultLock()}
 	c.Access.Challenge, c.Access.AccountInterval = conf.Duration(access.DefaultLifetime), conf.Duration(access.DefaultAccountInterval)
 	c.Access.Alarm = []string{}
 	c.Access.Attempts, c.Access.LockOut, c.Access.LongestLockOut = access.DefaultAttempts, conf.Duration(access.DefaultLockOut), conf.Duration(access.DefaultLongestLockOut)
@@ -194,7 +189,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkDoor, c.checkAccess, c.checkLines, c.checkWatchdog} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkLocks, c.checkDoor, c.checkAccess, c.checkLines, c.checkWatchdog} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -352,9 +347,6 @@ func (c *config) checkTimes() error {
 		{"call.retry", c.Call.Retry, 0, 10 * time.Minute},
 		{"call.after_opening", c.Call.AfterOpening, 0, time.Hour},
 		{"keypad.forget", c.Keypad.Forget, time.Second, 5 * time.Minute},
-		{"lock.open", c.Lock.Open, 100 * time.Millisecond, time.Duration(c.Lock.Longest)},
-		{"lock.longest", c.Lock.Longest, 100 * time.Millisecond, 5 * time.Minute},
-		{"lock.pause", c.Lock.Pause, 100 * time.Millisecond, time.Hour},
 	} {
 		if d := time.Duration(v.got); d < v.least || d > v.most {
 			return c.wrong(v.key, "%v is outside %v to %v", d, v.least, v.most)

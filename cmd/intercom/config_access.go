@@ -135,7 +135,13 @@ func (c *config) checkOpening(key string, zone *time.Location, r *resident) erro
 }
 
 // locks are the names of the locks; the first one is meant where none is named.
-func (c *config) locks() []string { return []string{c.Lock.Name} }
+func (c *config) locks() []string {
+	names := make([]string, len(c.Lock))
+	for i, l := range c.Lock {
+		names[i] = l.Name
+	}
+	return names
+}
 
 // access is what the door's table is told of how residents prove who they are.
 func (c *config) access() access.Config {

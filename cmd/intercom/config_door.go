@@ -115,9 +115,17 @@ func (c *config) checkResidents() error {
 }
 
 func (c *config) checkButtons() error {
-	lines := map[string]string{c.Light.Name: "light", c.Lock.Name: "lock"}
-	if len(lines) < 2 || c.Light.Name == "" || c.Lock.Name == "" {
-		return c.wrong("lock.name", "light and lock need names of their own")
+	lines := map[string]string{c.Light.Name: "light", tamperName: "case's contact"}
+	if len(lines) < 2 || c.Light.Name == "" {
+		return c.wrong("light.name", "the light needs a name of its own")
+	}
+	for i, l := range c.Lock {
+		for _, name := range []string{l.Name, exitName(l.Name), contactName(l.Name)} {
+			if other, taken := lines[name]; taken {
+				return c.wrong(fmt.Sprintf("lock.%d.name", i), "%q is the name of the %s", name, other)
+			}
+			lines[name] = "lock, or of a line beside it"
+		}
 	}
 	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
 		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
@@ -226,10 +234,12 @@ func (c *config) checkRecords() error {
 // door is what the door's table is told of the configuration, which was checked.
 func (c *config) door() (door.Config, error) {
 	d := door.Config{
-		Locks: []door.Lock{{Name: c.Lock.Name, Pause: time.Duration(c.Lock.Pause)}},
-		Ring:  time.Duration(c.Call.Ring), Longest: time.Duration(c.Call.Longest), Retry: time.Duration(c.Call.Retry),
+		Ring: time.Duration(c.Call.Ring), Longest: time.Duration(c.Call.Longest), Retry: time.Duration(c.Call.Retry),
 		Dial: time.Duration(c.Keypad.Forget), AfterOpening: time.Duration(c.Call.AfterOpening),
 		Access: c.access(), Alarm: c.alarmed(),
+	}
+	for i := range c.Lock {
+		d.Locks = append(d.Locks, door.Lock{Name: c.Lock[i].Name, Pause: c.Lock[i].pause()})
 	}
 	for _, r := range c.Resident {
 		opens, err := c.opens(r)

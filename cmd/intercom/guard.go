@@ -12,30 +12,27 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"intercom/hw"
 	"intercom/hw/guard"
-	"intercom/internal/conf"
 	"intercom/internal/sdnotify"
 )
 
-// safeLevel is the state of a lock's line in which the door is shut.
-const safeLevel = false
-
-// runGuard is the process that has the lock's line, and outlives the station.
+// runGuard is the process that has the locks' lines, and outlives the station.
 func runGuard(ctx context.Context, in invocation) error {
-	path, socket, child := defaultConfig, "", false
+	path, socket, child, standby := defaultConfig, "", false, false
 	_, err := in.parse("guard", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the lock counts")
+		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the locks count")
 		fs.StringVar(&socket, "socket", "", "`PATH` of the guard's socket; "+guardSocket("")+" if it is not set")
+		fs.BoolVar(&standby, "standby", false, "wait if another guard is running, and take the lines when it ends")
 		fs.BoolVar(&child, "child", false, "a station started this guard, and ends it when it ends in good order")
 	})
 	if err != nil {
 		return err
 	}
-	c, err := loadLock(path)
+	c, err := loadLocks(path)
 	if err != nil {
 		return err
 	}
@@ -43,92 +40,155 @@ func runGuard(ctx context.Context, in invocation) error {
 		socket = guardSocket(c.Control.Socket)
 	}
 	log := c.logger(in)
-	if keepsReleased("/sys/module") {
-		log.Warn("this kernel keeps the level of a line whose process has died: should this one die with an open lock, it stays open until the next one; " +
-			"set dtparam=strict_gpiod in config.txt and give the line a resistor to its safe level")
+	if by := keepsReleased(sysModule); by != "" {
+		log.Warn("this kernel keeps the level of a line whose process has died: should this one die with an open lock, it stays open until the next one; "+strictHint, "driver", by)
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may end before
 	service, err := sdnotify.OpenProcess()
 	if err != nil {
 		return err
 	}
-	g, err := guard.New(guard.Config{
-		Lines: in.chips, Line: c.lockLine(), Safe: safeLevel, Child: child,
-		Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
-		// One that cannot tell is ended by the service manager.
-		Alive:  func() { _ = service.Tell(sdnotify.Ready, sdnotify.Watchdog) },
-		Logger: log,
-	})
+	// One that cannot tell is ended by the service manager.
+	alive := func() { _ = service.Tell(sdnotify.Ready, sdnotify.Watchdog) }
+	g, err := guard.New(guard.Config{Lines: in.chips, Locks: c.guarded(), Child: child, Alive: alive, Logger: log})
 	if err != nil {
 		return exitError{exitConfig, err}
 	}
 	l, err := guard.Listen(socket)
+	for standby && errors.Is(err, guard.ErrTaken) {
+		log.Info("another guard is running: this one waits for its end", "socket", socket)
+		if gone := standBy(ctx, socket, alive); gone != nil {
+			return nil
+		}
+		l, err = guard.Listen(socket)
+	}
 	if err != nil {
 		return exitError{exitListen, err}
 	}
 	return g.Serve(ctx, l)
 }
 
-// keepsReleased tells whether a Raspberry Pi's kernel leaves released outputs as they are.
-func keepsReleased(modules string) bool {
-	value, err := os.ReadFile(filepath.Join(modules, "pinctrl_bcm2835", "parameters", "persist_gpio_outputs"))
-	return err == nil && strings.TrimSpace(string(value)) == "Y"
+// standBy returns nil as soon as no guard is running on a socket, and tells meanwhile that
+// this process lives. An error says that ctx has ended.
+func standBy(ctx context.Context, socket string, alive func()) error {
+	wait, cancel := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	defer cancel()
+	telling.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			alive()
+			select {
+			case <-wait.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return guard.NewClient(guard.ClientConfig{Path: socket}).Gone(ctx)
 }
 
-// runLockSafe leaves the lock safe, whatever became of the station.
-func runLockSafe(_ context.Context, in invocation) error {
+// sysModule is where the kernel shows the parameters of its modules.
+const sysModule = "/sys/module"
+
+// strictHint is what to do about a kernel that keeps the levels of released lines.
+const strictHint = "set dtparam=strict_gpiod in config.txt, and give the lock's line a resistor to its safe level"
+
+// keepsReleased names the driver of a Raspberry Pi that leaves released outputs as they
+// are; "": none does. Other drivers' lines fall back to their pull.
+func keepsReleased(modules string) string {
+	files, err := filepath.Glob(filepath.Join(modules, "*", "parameters", "persist_gpio_outputs"))
+	if err != nil {
+		return ""
+	}
+	for _, file := range files {
+		value, err := os.ReadFile(file)
+		if text := strings.TrimSpace(string(value)); err == nil && (text == "Y" || text == "1") {
+			return filepath.Base(filepath.Dir(filepath.Dir(file)))
+		}
+	}
+	return ""
+}
+
+// runLockSafe leaves the locks safe, whatever became of the station.
+func runLockSafe(ctx context.Context, in invocation) error {
 	path, socket := defaultConfig, ""
 	_, err := in.parse("lock-safe", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the lock counts")
+		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the locks count")
 		fs.StringVar(&socket, "socket", "", "`PATH` of the guard's socket; "+guardSocket("")+" if it is not set")
 	})
 	if err != nil {
 		return err
 	}
-	c, err := loadLock(path)
+	c, err := loadLocks(path)
 	if err != nil {
 		return err
 	}
 	if socket == "" {
 		socket = guardSocket(c.Control.Socket)
 	}
-	err = guard.NewClient(guard.ClientConfig{Path: socket}).MakeSafe()
-	if err == nil {
-		_, err = fmt.Fprintf(in.stdout, "lock %s: its guard drives line %s at the safe level\n", c.Lock.Name, c.Lock.Line)
-		return err
+	if err = askSafe(ctx, socket); err == nil {
+		for _, l := range c.Lock {
+			if l.Line != "" {
+				fmt.Fprintf(in.stdout, "lock %s: its guard drives line %s at the safe level\n", l.Name, l.Line)
+			}
+		}
+		return nil
 	}
 	if !errors.Is(err, guard.ErrNotRunning) {
-		return fmt.Errorf("lock %q: %w", c.Lock.Name, err)
+		return fmt.Errorf("locks: %w", err)
 	}
-	out, err := in.chips.Output(c.lockLine(), safeLevel)
-	if err == nil {
-		err = out.Close()
+	var errs []error
+	for _, l := range c.Lock {
+		if l.Line == "" {
+			continue
+		}
+		out, err := in.chips.Output(l.wire.named(l.Line), l.safe())
+		if err == nil {
+			err = out.Close()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("lock %q: no guard is running, and: %w", l.Name, err))
+			continue
+		}
+		fmt.Fprintf(in.stdout, "lock %s: no guard is running; line %s was driven to its safe level and released. "+
+			"A released line has no guaranteed level: run intercom guard, or intercom run\n", l.Name, l.Line)
 	}
-	if err != nil {
-		return fmt.Errorf("lock %q: no guard is running, and: %w", c.Lock.Name, err)
-	}
-	_, err = fmt.Fprintf(in.stdout, "lock %s: no guard is running; line %s was driven to its safe level and released. "+
-		"A released line has no guaranteed level: run intercom guard, or intercom run\n", c.Lock.Name, c.Lock.Line)
-	return err
+	return errors.Join(errs...)
 }
 
-// lockLine is the lock's line as its chip has it.
-func (c *config) lockLine() hw.Line { return hw.Line{Name: c.Lock.Line, ActiveLow: c.Lock.ActiveLow} }
+// askSafe asks the guard to drive its lines safe. One that has just died may have one that
+// takes its place.
+func askSafe(ctx context.Context, socket string) error {
+	client := guard.NewClient(guard.ClientConfig{Path: socket})
+	for try := range 3 {
+		err := client.MakeSafe()
+		if !errors.Is(err, guard.ErrNotRunning) || try == 2 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
 
-// loadLock reads what a configuration says of the lock. The rest may be wrong: the lock is
+// loadLocks reads what a configuration says of the locks. The rest may be wrong: the locks are
 // guarded all the same, without secrets.
-func loadLock(path string) (*config, error) {
+func loadLocks(path string) (*config, error) {
 	c := defaults()
-	file, err := conf.Load(path, c)
-	if err != nil {
+	if err := loadFile(path, c); err != nil {
+		return nil, err
+	}
+	if err := c.checkLocks(); err != nil {
 		return nil, exitError{exitConfig, err}
 	}
-	c.file = file
-	if err := c.checkTimes(); err != nil {
-		return nil, exitError{exitConfig, err}
-	}
-	if c.Lock.Line == "" {
-		return nil, exitError{exitConfig, c.wrong("lock.line", "is empty: a simulated lock has no guard")}
+	if len(c.guarded()) == 0 {
+		return nil, exitError{exitConfig, c.wrong("lock.0.line", "is empty: a simulated lock has no guard")}
 	}
 	return c, nil
 }
@@ -141,7 +201,7 @@ func guardSocket(control string) string {
 	return strings.TrimSuffix(control, ".sock") + "-guard.sock"
 }
 
-// lockGuard is a station's side of its lock's guard.
+// lockGuard is a station's side of its locks' guard.
 type lockGuard struct {
 	*guard.Client
 	log    *slog.Logger
@@ -150,10 +210,10 @@ type lockGuard struct {
 	child  bool // we start it if it does not run
 }
 
-// newLockGuard returns nil if the lock is simulated. A socket that is given is that of a
+// newLockGuard returns nil if all locks are simulated. A socket that is given is that of a
 // guard that somebody else runs.
 func newLockGuard(c *config, config, socket string, log *slog.Logger) (*lockGuard, error) {
-	if c.Lock.Line == "" {
+	if len(c.guarded()) == 0 {
 		return nil, nil
 	}
 	g := &lockGuard{log: log, socket: socket, child: socket == ""}

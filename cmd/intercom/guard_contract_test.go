@@ -33,7 +33,7 @@ func (g *guarded) Output(l hw.Line, active bool) (hw.Output, error) {
 	stop := func() {}
 	if path == "" {
 		path = filepath.Join(g.dir, fmt.Sprint("g", len(g.guards)))
-		gd, err := guard.New(guard.Config{Lines: g.Board, Line: l, Safe: active})
+		gd, err := guard.New(guard.Config{Lines: g.Board, Locks: []guard.Lock{{Line: l, Safe: active}}})
 		if err != nil {
 			return nil, err
 		}

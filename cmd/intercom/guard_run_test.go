@@ -18,7 +18,7 @@ import (
 // TestRunWithoutGuard has a station whose guard is somebody else's, and comes late.
 func TestRunWithoutGuard(t *testing.T) {
 	b := newLockBench(t)
-	text := doorText("127.0.0.1:1", "127.0.0.1:1", "x") + "\n[lock]\nline = \"relay\"\n"
+	text := doorText("127.0.0.1:1", "127.0.0.1:1", "x") + "\n[[lock]]\nname = \"door\"\nline = \"relay\"\n"
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestRunWithoutGuard(t *testing.T) {
 func TestRunStartsAGuard(t *testing.T) {
 	b := newLockBench(t)
 	control := filepath.Join(b.dir, "control.sock")
-	text := doorText("127.0.0.1:1", "127.0.0.1:1", "x") + fmt.Sprintf("\n[lock]\nline = \"relay\"\nactive_low = true\n[control]\nsocket = %q\n", control)
+	text := doorText("127.0.0.1:1", "127.0.0.1:1", "x") + fmt.Sprintf("\n[[lock]]\nname = \"door\"\nline = \"relay\"\nactive_low = true\n[control]\nsocket = %q\n", control)
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 // openLock is what a station does with its lock, and no more: it opens it once, again if
 // the last station's opening was a moment ago.
 func openLock(ctx context.Context, chips hw.Lines, config string) error {
-	c, err := loadLock(config)
+	c, err := loadLocks(config)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,9 @@ func openLock(ctx context.Context, chips hw.Lines, config string) error {
 		return err
 	}
 	lines.lock = lock
-	r, err := relay.New(relay.Config{Lines: lines, Locks: []relay.Lock{{Line: c.Lock.named(c.Lock.Name), OnTime: time.Duration(c.Lock.Open)}}, Logger: log})
+	locks := c.relay()
+	locks.Lines, locks.Logger = lines, log
+	r, err := relay.New(locks)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func openLock(ctx context.Context, chips hw.Lines, config string) error {
 	defer wg.Wait()
 	wg.Go(func() { _ = lock.Watch(ctx, func(error) {}) })
 	wg.Go(func() {
-		for r.Open(ctx, c.Lock.Name, 0) != nil && ctx.Err() == nil {
+		for r.Open(ctx, c.Lock[0].Name, 0) != nil && ctx.Err() == nil {
 			time.Sleep(100 * time.Millisecond) // the guard's pause
 		}
 	})
@@ -138,7 +140,7 @@ func newLockBench(t *testing.T) *lockBench {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
-	text := fmt.Sprintf("[lock]\nline = \"relay\"\nactive_low = true\nopen = \"10s\"\nlongest = \"10s\"\npause = \"100ms\"\n[control]\nsocket = %q\n", filepath.Join(dir, "control.sock"))
+	text := fmt.Sprintf("[[lock]]\nname = \"door\"\nline = \"relay\"\nactive_low = true\nopen = \"10s\"\nlongest = \"10s\"\npause = \"100ms\"\n[control]\nsocket = %q\n", filepath.Join(dir, "control.sock"))
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +292,7 @@ func TestGuardRefuses(t *testing.T) {
 	var out bytes.Buffer
 	in := invocation{chips: fileLines(b.dir), stdout: &out, stderr: &out}
 	empty := filepath.Join(b.dir, "empty.toml")
-	if err := os.WriteFile(empty, []byte("[lock]\nlongest = \"10s\"\n"), 0o600); err != nil {
+	if err := os.WriteFile(empty, []byte("[[lock]]\nname = \"door\"\nlongest = \"10s\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l, err := guard.Listen(b.socket)
@@ -303,8 +305,8 @@ func TestGuardRefuses(t *testing.T) {
 		want string
 		args []string
 	}{
-		{exitConfig, "empty.toml:1: lock.line: is empty", []string{"guard", "--config", empty}},
-		{exitConfig, "lock.line: is empty", []string{"lock-safe", "--config", empty}},
+		{exitConfig, "empty.toml:1: lock.0.line: is empty", []string{"guard", "--config", empty}},
+		{exitConfig, "lock.0.line: is empty", []string{"lock-safe", "--config", empty}},
 		{exitConfig, "cannot be read", []string{"guard", "--config", filepath.Join(b.dir, "none")}},
 		{exitListen, "another guard is running", []string{"guard", "--config", b.config}},
 		{exitUsage, "takes no arguments", []string{"guard", "on"}},
@@ -318,14 +320,14 @@ func TestGuardRefuses(t *testing.T) {
 
 func TestKeepsReleased(t *testing.T) {
 	dir := t.TempDir()
-	if keepsReleased(dir) {
+	if keepsReleased(dir) != "" {
 		t.Error("a machine that is no Raspberry Pi")
 	}
 	file := filepath.Join(dir, "pinctrl_bcm2835", "parameters", "persist_gpio_outputs")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for value, want := range map[string]bool{"Y\n": true, "N\n": false} {
+	for value, want := range map[string]string{"Y\n": "pinctrl_bcm2835", "N\n": ""} {
 		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
 			t.Fatal(err)
 		}

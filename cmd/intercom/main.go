@@ -46,10 +46,12 @@ func (e exitError) Unwrap() error { return e.err }
 
 // invocation is one run of the program: what a command needs of the process around it.
 type invocation struct {
-	args   []string // behind the command's name
-	chips  hw.Lines // the machine's
-	stdout io.Writer
-	stderr io.Writer
+	args  []string // behind the command's name
+	chips hw.Lines // the machine's
+	// modules is where the kernel shows the parameters of its modules; "": the usual place.
+	modules string
+	stdout  io.Writer
+	stderr  io.Writer
 }
 
 // command is one word behind "intercom".
@@ -77,6 +79,7 @@ func commands() []command {
 		{"selftest", "[--config FILE] [--no-sound] [--format text|json]", "measure the configured camera, encoders, loudspeaker and microphone, and say what to do", runSelftest},
 		{"guard", "[--config FILE] [--socket PATH]", "keep the lock's line safe whatever becomes of the station, which starts one itself", runGuard},
 		{"lock-safe", "[--config FILE] [--socket PATH]", "drive the lock's line safe", runLockSafe},
+		{"check", "[--config FILE]", "check the configuration, and the machine and its lines against it", runCheck},
 		{"config", "[FILE]", "check a configuration file; without one, print the commented reference", runConfig},
 		{"version", "", "print the version", runVersion},
 	}

@@ -14,7 +14,6 @@ import (
 	"intercom/callcore"
 	"intercom/door"
 	"intercom/hw"
-	"intercom/hw/relay"
 	"intercom/internal/control"
 	"intercom/internal/journal"
 	"intercom/internal/netwatch"
@@ -92,6 +91,9 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 			b.close()
 		}
 	}()
+	if err := c.checkStart(chips); err != nil {
+		return nil, exitError{exitConfig, err}
+	}
 	dev, err := openDevices(c, log)
 	if err != nil {
 		if e := (exitError{}); !errors.As(err, &e) {
@@ -207,10 +209,7 @@ func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error 
 	if c.Night.Line != "" {
 		s.Night = c.Night.named(nightLine)
 	}
-	s.Locks = relay.Config{Locks: []relay.Lock{{
-		Line:   c.Lock.named(c.Lock.Name),
-		OnTime: time.Duration(c.Lock.Open), Max: time.Duration(c.Lock.Longest), Pause: time.Duration(c.Lock.Pause),
-	}}}
+	s.Locks = c.relay()
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 const unitsDir = "../../systemd"
 
-var unitNames = []string{"intercom.service", "intercom-guard.service"}
+var unitNames = []string{"intercom.service", "intercom-guard@.service"}
 
 // unit returns the settings of a unit of ours, by name, each with all its values.
 func unit(t *testing.T, name string) map[string][]string {
@@ -55,7 +55,7 @@ func TestUnitCommands(t *testing.T) {
 
 // TestUnitsPermit: what the program needs is not shut away with the rest.
 func TestUnitsPermit(t *testing.T) {
-	station, guard := unit(t, "intercom.service"), unit(t, "intercom-guard.service")
+	station, guard := unit(t, "intercom.service"), unit(t, "intercom-guard@.service")
 	has := func(u map[string][]string, key, word string) {
 		t.Helper()
 		if !slices.Contains(strings.Fields(strings.Join(u[key], " ")), word) {
@@ -81,6 +81,14 @@ func TestUnitsPermit(t *testing.T) {
 		if !slices.Equal(u["User"], []string{"intercom"}) {
 			t.Errorf("user %q: the guard's socket is for its owner alone", u["User"])
 		}
+	}
+	// Two guards, of which one waits, in a folder that outlives either.
+	for _, name := range []string{"intercom-guard@1.service", "intercom-guard@2.service"} {
+		has(station, "Wants", name)
+		has(station, "After", name)
+	}
+	if !slices.Equal(guard["RuntimeDirectoryPreserve"], []string{"yes"}) || !strings.Contains(guard["ExecStart"][0], "--standby") {
+		t.Error("two guards on one socket: one has to wait, and their folder to stay")
 	}
 	if station["ProcSubset"] != nil {
 		t.Error("ProcSubset hides /proc/asound, where sound cards are listed")
@@ -122,11 +130,11 @@ func TestUnitsVerified(t *testing.T) {
 		put("etc/systemd/system/"+name, string(text), 0o644)
 	}
 	// It ends well although it ignores a key that it does not know, but says so.
-	out, err := exec.Command("systemd-analyze", append([]string{"verify", "--root=" + root}, unitNames...)...).CombinedOutput()
+	out, err := exec.Command("systemd-analyze", "verify", "--root="+root, "intercom.service", "intercom-guard@1.service").CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	for name, limit := range map[string]string{"intercom.service": "15", "intercom-guard.service": "5"} { // tenths, of 10
+	for name, limit := range map[string]string{"intercom.service": "15", "intercom-guard@.service": "5"} { // tenths, of 10
 		out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold="+limit, filepath.Join(unitsDir, name)).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s is exposed: %v\n%s", name, err, out)

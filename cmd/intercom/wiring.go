@@ -90,7 +90,12 @@ func (c *config) checkLines() error {
 	if err := check("night.", c.Night.wire); err != nil {
 		return err
 	}
-	return check("lock.", c.Lock.wire)
+	for i, l := range c.Lock {
+		if err := check(fmt.Sprintf("lock.%d.", i), l.wire); err != nil {
+			return err
+		}
+	}
+	return c.checkBeside(input)
 }
 
 // wiring is the lines of a station: each one is a line of a GPIO chip or a simulated one.
@@ -99,13 +104,14 @@ type wiring struct {
 	chips hw.Lines
 	board *sim.Board        // nil if none is simulated
 	names map[string]string // what it is for -> the chip's name of it
-	door  string            // what the lock's line is for
-	lock  *lockGuard        // has that line if it is real; nil: nobody does
+	locks []string          // what the lines of locks are for
+	doors []string          // and those of contacts
+	lock  *lockGuard        // has the locks' lines that are real; nil: nobody does
 }
 
 // newWiring lists what is real.
 func newWiring(c *config, chips hw.Lines) (*wiring, error) {
-	w := &wiring{chips: chips, names: map[string]string{}, door: c.Lock.Name}
+	w := &wiring{chips: chips, names: map[string]string{}}
 	var simulated []string
 	add := func(name, line string) {
 		if line == "" {
@@ -122,7 +128,14 @@ func newWiring(c *config, chips hw.Lines) (*wiring, error) {
 	if c.Night.Line != "" {
 		add(nightLine, c.Night.Line)
 	}
-	add(c.Lock.Name, c.Lock.Line)
+	for _, l := range c.Lock {
+		add(l.Name, l.Line)
+		w.locks, w.doors = append(w.locks, l.Name), append(w.doors, contactName(l.Name))
+	}
+	_, lines, wires := c.beside()
+	for i, l := range lines {
+		add(l.Name, wires[i].Line)
+	}
 	if len(simulated) == 0 {
 		return w, nil
 	}
@@ -169,7 +182,7 @@ func (w *wiring) Output(l hw.Line, active bool) (hw.Output, error) {
 	if !w.real(l.Name) {
 		return w.board.Output(l, active)
 	}
-	guarded := l.Name == w.door && w.lock != nil
+	guarded := w.lock != nil && slices.Contains(w.locks, l.Name)
 	l.Name = w.names[l.Name]
 	if guarded {
 		return w.lock.Output(l, active)
@@ -202,10 +215,11 @@ func (w *wiring) presser(button string) func(string) error {
 	return func(name string) error {
 		finger.Lock()
 		defer finger.Unlock()
-		if err := w.board.Press(name); err != nil {
+		first := !slices.Contains(w.doors, name) // a door is opened, and closed again
+		if err := w.board.Set(name, first); err != nil {
 			return err
 		}
 		time.Sleep(pressTime)
-		return w.board.Release(name)
+		return w.board.Set(name, !first)
 	}
 }

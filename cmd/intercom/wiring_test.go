@@ -16,7 +16,7 @@ import (
 // TestWiringOfRealLines has no simulated line at all.
 func TestWiringOfRealLines(t *testing.T) {
 	c := demoConfig(demoAccounts())
-	c.Button[0].Line, c.HangUp.Line, c.Light.Line, c.Lock.Line = "A", "B", "C", "D"
+	c.Button[0].Line, c.HangUp.Line, c.Light.Line, c.Lock[0].Line = "A", "B", "C", "D"
 	if _, err := newWiring(c, nil); err != nil {
 		t.Error(err)
 	}
@@ -25,7 +25,7 @@ func TestWiringOfRealLines(t *testing.T) {
 // TestWiring has a button and the lock on lines of a chip, and the light simulated.
 func TestWiring(t *testing.T) {
 	c := demoConfig(demoAccounts())
-	c.Button[0].Line, c.Lock.Line, c.Lock.ActiveLow = "P1_11", "gpiochip0:5", true
+	c.Button[0].Line, c.Lock[0].Line, c.Lock[0].ActiveLow = "P1_11", "gpiochip0:5", true
 	w, err := newWiring(c, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestWiring(t *testing.T) {
 			t.Errorf("%+v, %v; want the line called call, %v", e, err, pressed)
 		}
 	}
-	lock, err := w.Output(c.Lock.named("door"), false)
+	lock, err := w.Output(c.Lock[0].named("door"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,18 @@ func (w *wire) fail(err error) {
 	w.fault = err
 }
 
+// wires are several.
+type wires map[string]*wire
+
+func (w wires) Inputs(...hw.Line) (hw.Inputs, error) { return nil, errors.New("none") }
+
+func (w wires) Output(l hw.Line, active bool) (hw.Output, error) {
+	if w[l.Name] == nil {
+		return nil, errors.New("no such line")
+	}
+	return w[l.Name].Output(l, active)
+}
+
 type wireOutput struct{ *wire }
 
 func (o wireOutput) Set(active bool) error {
@@ -109,16 +121,23 @@ type bench struct {
 	ended chan error
 }
 
-var lockLine = hw.Line{Name: "lock"}
+var (
+	lockLine = hw.Line{Name: "lock"}
+	gateLine = hw.Line{Name: "gate", ActiveLow: true}
+)
 
-func newBench(t *testing.T, c Config) *bench {
+func newBench(t *testing.T, c Config, lock ...Lock) *bench {
 	t.Helper()
 	b := &bench{T: t, pipes: &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}, ended: make(chan error, 1)}
 	b.wire = &wire{}
 	if c.Lines == nil {
 		c.Lines = b.wire
 	}
-	c.Line = lockLine
+	if len(lock) == 0 {
+		lock = []Lock{{}}
+	}
+	c.Locks = lock
+	c.Locks[0].Line = lockLine
 	g, err := New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,20 +27,20 @@ const (
 // ClientConfig says where the guard is.
 type ClientConfig struct {
 	Path string // its socket
-	// Start starts a guard, and is called when none is running, by Watch alone and not
-	// more often than every two seconds; nil: whoever started the last one does it.
+	// Start starts a guard, and is called when none is running, by Watch alone; nil: whoever
+	// started the last one does it.
 	Start func() error
 	// Dial connects; nil: to Path. A test's seam.
 	Dial func() (net.Conn, error)
 }
 
-// Client asks a guard for its line. It is hw.Lines for outputs, of which there is one. Its
-// methods may be called from any goroutine, and none lasts for longer than two seconds.
+// Client asks a guard for its lines. It is hw.Lines for outputs. Its methods may be called
+// from any goroutine, and none lasts for longer than some seconds.
 type Client struct {
 	cfg  ClientConfig
 	turn chan struct{} // one token: who has it uses what follows
 	conn net.Conn      // nil: none
-	out  *output       // the one that is not closed; nil: none
+	outs []*output     // those that are not closed
 }
 
 // NewClient makes a client. It connects when it needs to.
@@ -64,30 +65,30 @@ func dial(path string) (net.Conn, error) {
 	return nil, fmt.Errorf("guard of the lock, socket %s: %w", path, err)
 }
 
-// Output takes the line from the guard; see hw.Lines. The level must be the safe one, as
+// Output takes a line from the guard; see hw.Lines. The level must be the safe one, as
 // the guard has it. The lock is at that level whenever the connection is lost, and the
 // connection is made again when it is.
 func (c *Client) Output(l hw.Line, active bool) (hw.Output, error) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	o := &output{client: c, line: l, safe: active}
-	err := errors.New("is taken")
-	if c.out == nil {
-		c.out = o
-		if err = c.take(); err == nil {
-			return o, nil
-		}
-		c.drop()
-		c.out = nil
+	if slices.ContainsFunc(c.outs, func(other *output) bool { return other.line.Name == l.Name }) {
+		return nil, o.wrong(errors.New("is taken"))
 	}
-	return nil, o.wrong(err)
+	c.outs = append(c.outs, o)
+	if err := o.take(); err != nil {
+		c.forget(o)
+		return nil, o.wrong(err)
+	}
+	return o, nil
 }
 
-// output is the line of a guard.
+// output is a line of a guard.
 type output struct {
 	client *Client
 	line   hw.Line
 	safe   bool
+	ours   bool // by the present connection
 }
 
 func (o *output) wrong(err error) error { return fmt.Errorf("line %q: %w", o.line.Name, err) }
@@ -113,21 +114,18 @@ func (o *output) do(v verb) error {
 	c := o.client
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	if c.out != o {
+	if !slices.Contains(c.outs, o) {
 		return o.wrong(os.ErrClosed)
 	}
 	if v == release {
-		defer func() {
-			c.drop()
-			c.out = nil
-		}()
-		if c.conn == nil {
+		defer c.forget(o)
+		if !o.ours {
 			return nil // the guard released it when the connection was lost
 		}
 	}
-	err := c.take()
+	err := o.take()
 	if err == nil {
-		err = c.exchange(request{verb: v})
+		err = c.exchange(request{verb: v, claim: claim{name: o.line.Name}})
 	}
 	if err != nil {
 		return o.wrong(err)
@@ -135,19 +133,30 @@ func (o *output) do(v verb) error {
 	return nil
 }
 
-// take connects and takes the line, if there is no connection.
-func (c *Client) take() error {
-	if c.conn != nil {
-		return nil
-	}
-	if err := c.connect(); err != nil {
+// take connects and takes the line, if that is not done.
+func (o *output) take() error {
+	c := o.client
+	if err := c.connect(); err != nil || o.ours {
 		return err
 	}
-	return c.exchange(request{verb: take, claim: claimOf(c.out.line, c.out.safe)})
+	err := c.exchange(request{verb: take, claim: claimOf(o.line, o.safe)})
+	o.ours = err == nil
+	return err
 }
 
+// forget drops an output, and with the last one the connection.
+func (c *Client) forget(o *output) {
+	c.outs = slices.DeleteFunc(c.outs, func(other *output) bool { return other == o })
+	if len(c.outs) == 0 {
+		c.drop()
+	}
+}
+
+// connect connects, if there is no connection.
 func (c *Client) connect() (err error) {
-	c.conn, err = c.cfg.Dial()
+	if c.conn == nil {
+		c.conn, err = c.cfg.Dial()
+	}
 	return err
 }
 
@@ -156,13 +165,16 @@ func (c *Client) drop() {
 		c.conn.Close()
 		c.conn = nil
 	}
+	for _, o := range c.outs {
+		o.ours = false
+	}
 }
 
 // exchange sends one request and waits for its answer. After an error that is not the
 // guard's the connection is over: what comes by it later would answer another question.
 func (c *Client) exchange(r request) error {
 	err := exchange(c.conn, r)
-	if refused := (*RefusedError)(nil); err != nil && (r.verb == take || !errors.As(err, &refused)) {
+	if refused := (*RefusedError)(nil); err != nil && !errors.As(err, &refused) {
 		c.drop()
 	}
 	return err
@@ -187,40 +199,56 @@ func exchange(conn net.Conn, r request) error {
 	return parseReply(buf[:n])
 }
 
-// check asks the guard whether all is well. With the line taken it makes a lost connection
+// check asks the guard whether all is well. With lines taken it makes a lost connection
 // again, and tells the guard that we live.
 func (c *Client) check() error {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	if c.out == nil {
+	if len(c.outs) == 0 {
 		defer c.drop()
-		if err := c.connect(); err != nil {
-			return err
-		}
-	} else if c.conn != nil {
-		if err := c.exchange(request{verb: ping}); c.conn != nil {
-			return err
-		}
-		// It was lost. The next guard may be there already.
 	}
-	if c.out != nil {
-		if err := c.take(); err != nil {
+	had := c.conn != nil
+	err := c.checkOnce()
+	if had && c.conn == nil { // it was lost; the next guard may be there already
+		err = c.checkOnce()
+	}
+	return err
+}
+
+func (c *Client) checkOnce() error {
+	if err := c.connect(); err != nil {
+		return err
+	}
+	var first error
+	for _, o := range c.outs {
+		err := o.take()
+		if c.conn == nil {
 			return err
 		}
+		if err != nil && first == nil {
+			first = o.wrong(err) // the others are to be had all the same
+		}
 	}
-	return c.exchange(request{verb: ping})
+	if err := c.exchange(request{verb: ping}); first == nil || c.conn == nil {
+		return err
+	}
+	return first
 }
 
 // Watch asks the guard four times a second how it is, until ctx ends, and tells report what
-// is wrong: that it is gone, that its line does not obey, that it made the line safe by
+// is wrong: that it is gone, that a line does not obey, that it made a line safe by
 // itself. It tells nil when all is well. While an output is in use Watch must run, or the
-// guard takes the station for dead. It returns nil.
+// guard takes the station for dead. One that was well and has gone is started again at once,
+// others not more often than every two seconds. It returns nil.
 func (c *Client) Watch(ctx context.Context, report func(error)) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	var started time.Time
 	for {
 		err := c.check()
+		if err == nil {
+			started = time.Time{}
+		}
 		if errors.Is(err, ErrNotRunning) && c.cfg.Start != nil && ctx.Err() == nil && time.Since(started) >= startPause {
 			started = time.Now()
 			if serr := c.cfg.Start(); serr != nil {
@@ -262,11 +290,53 @@ func (c *Client) Running() error {
 	return conn.Close()
 }
 
-// MakeSafe has the guard drive the line safe, whoever has it. A nil error says that it was
-// driven.
+// Gone returns nil as soon as there is no guard: one that dies is noticed at once. A guard
+// that waits for another one's death calls it.
+func (c *Client) Gone(ctx context.Context) error {
+	for ctx.Err() == nil {
+		conn, err := c.cfg.Dial()
+		if errors.Is(err, ErrNotRunning) {
+			return nil
+		}
+		if err == nil {
+			stop := context.AfterFunc(ctx, func() { conn.Close() })
+			watch(conn)
+			stop()
+			conn.Close()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pingEvery):
+		}
+	}
+	return ctx.Err()
+}
+
+// watch returns when a connection ends, or its guard does not answer.
+func watch(conn net.Conn) {
+	for {
+		refused := (*RefusedError)(nil)
+		if err := exchange(conn, request{verb: ping}); err != nil && !errors.As(err, &refused) {
+			return
+		}
+		if conn.SetReadDeadline(time.Now().Add(pingEvery)) != nil {
+			return
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+	}
+}
+
+// Well asks the guard whether all its lines are in order.
+func (c *Client) Well() error { return c.once(ping) }
+
+// MakeSafe has the guard drive all lines safe, whoever has them. A nil error says that they
+// were driven.
 func (c *Client) MakeSafe() error { return c.once(safe) }
 
-// End ends a guard that was started by a station; any other goes on. The line is safe.
+// End ends a guard that was started by a station; any other goes on. The lines are safe.
 func (c *Client) End() error {
 	err := c.once(end)
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Text == errStays.Error() {

@@ -1,19 +1,21 @@
-// Package guard keeps the line of a lock safe when the station that opens it dies. A
-// released line has no guaranteed level, so the line belongs to a process of its own, for
-// as long as that lives, from its safe level on: the guard's. The station asks it by a
-// socket, as a [Client], which drives the line like any other output.
+// Package guard keeps the lines of locks safe when the station that opens them dies. A
+// released line has no guaranteed level, so the lines belong to a process of its own, for
+// as long as that lives, from their safe levels on: the guard's. The station asks it by a
+// socket, as a [Client], which drives a line like any other output.
 //
 // When the connection ends (the station was killed, crashed, or was silent for Silence),
-// the guard drives the line safe and keeps it. No opening lasts longer than its Max,
+// the guard drives its lines safe and keeps them. No opening lasts longer than the lock's Max,
 // whatever anybody asks for: a station that hangs may do so with an open lock. A line that
-// does not obey is driven again and again. The next station finds the line taken and safe.
+// does not obey is driven again and again. The next station finds the lines taken and safe.
 //
-// It does not decide who may open, nor for how long: that is hw/relay's and door's, in the
-// station. It is no defence against its own death: whoever starts it does so again, and a
+// It does not decide who may open, nor for how long, nor which locks may be open together:
+// that is hw/relay's and door's, in the station. It is no defence against its own death:
+// whoever starts it does so again, another guard may wait for that ([Client.Gone]), and a
 // resistor at the line does the rest.
 //
-// All goroutines of a Guard live inside Serve: one that owns the line, one that logs, one
-// that accepts and one for each of few connections. A Client has none but in Watch.
+// All goroutines of a Guard live inside Serve: one that owns the lines, one that logs, one
+// that accepts and one for each of few connections. A panic in any of them ends the program
+// once the lines are safe. A Client has none but in Watch.
 package guard
 
 import (
@@ -23,6 +25,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,22 +44,28 @@ const Silence = 2 * time.Second
 const DefaultMax = 10 * time.Second
 
 const (
-	maxConns     = 4                      // a station, the next one, and people who look
+	maxConns     = 6                      // a station, the next one, a guard that waits, and people who look
 	writeTimeout = time.Second            // nobody who does not read is waited for
-	retry        = 200 * time.Millisecond // after a write that failed the line is driven safe again
+	retry        = 200 * time.Millisecond // after a write that failed the line is driven safe again, at the latest
+	firstRetry   = 2 * time.Millisecond   // and at the earliest: a guard that has just died may not be gone altogether
 	aliveEvery   = time.Second
 )
 
-// Config says which line is guarded.
-type Config struct {
-	Lines hw.Lines
-	Line  hw.Line
+// Lock is a line that is guarded.
+type Lock struct {
+	Line hw.Line
 
 	// Safe is the state of the line in which the door is shut, as in hw/relay.
 	Safe bool
 
 	Max   time.Duration // no opening lasts longer; 0 means DefaultMax
 	Pause time.Duration // between the end of an opening and the next; 0: none
+}
+
+// Config says which lines are guarded.
+type Config struct {
+	Lines hw.Lines
+	Locks []Lock // at least one
 
 	// Child says that a station started this guard, and may end it when it ends itself.
 	Child bool
@@ -67,17 +76,18 @@ type Config struct {
 	Logger *slog.Logger // nil discards
 }
 
-// Guard guards one line.
+// Guard guards lines.
 type Guard struct {
 	cfg     Config
-	claim   claim
 	asks    chan ask
 	notices chan notice
-	done    chan struct{} // closed when the line is guarded no more
+	done    chan struct{} // closed when the lines are guarded no more
+	failed  chan struct{} // closed when a goroutine panics
+	fail    sync.Once
 	began   atomic.Bool
 }
 
-// ask is a request on its way to who owns the line.
+// ask is a request on its way to who owns the lines.
 type ask struct {
 	from   *conn
 	what   request
@@ -88,35 +98,47 @@ type ask struct {
 type notice struct {
 	level slog.Level
 	text  string
+	line  string // "": all
 	cause string // "": none
 	alive bool   // nothing to log, but a sign of life
 }
 
 // New checks the configuration. It touches no line.
 func New(c Config) (*Guard, error) {
-	if c.Max == 0 {
-		c.Max = DefaultMax
-	}
-	switch {
-	case c.Lines == nil:
+	if c.Lines == nil {
 		return nil, errors.New("guard: no lines")
-	case c.Line.Name == "":
-		return nil, errors.New("guard: the line has no name")
-	case c.Max < 0 || c.Pause < 0:
-		return nil, fmt.Errorf("guard: lock %q: a time is negative", c.Line.Name)
 	}
-	g := &Guard{
-		cfg: c, claim: claimOf(c.Line, c.Safe),
-		asks: make(chan ask), notices: make(chan notice, 16), done: make(chan struct{}),
+	if len(c.Locks) == 0 {
+		return nil, errors.New("guard: no locks")
 	}
-	if len(request{verb: take, claim: g.claim}.String()) > maxFrame {
-		return nil, fmt.Errorf("guard: a line's name of %d bytes", len(c.Line.Name))
+	c.Locks = slices.Clone(c.Locks)
+	for i := range c.Locks {
+		l := &c.Locks[i]
+		if l.Max == 0 {
+			l.Max = DefaultMax
+		}
+		name := l.Line.Name
+		switch {
+		case name == "":
+			return nil, errors.New("guard: a line has no name")
+		case slices.ContainsFunc(c.Locks[:i], func(o Lock) bool { return o.Line.Name == name }):
+			return nil, fmt.Errorf("guard: line %q: it is named twice", name)
+		case l.Max < 0 || l.Pause < 0:
+			return nil, fmt.Errorf("guard: line %q: a time is negative", name)
+		case len(request{verb: take, claim: claimOf(l.Line, l.Safe)}.String()) > maxFrame:
+			return nil, fmt.Errorf("guard: a line's name of %d bytes", len(name))
+		}
 	}
 	if c.Logger == nil {
-		g.cfg.Logger = slog.New(slog.DiscardHandler)
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return g, nil
+	return &Guard{
+		cfg: c, asks: make(chan ask), notices: make(chan notice, 16), done: make(chan struct{}), failed: make(chan struct{}),
+	}, nil
 }
+
+// ErrTaken is wrapped by Listen's error when another guard is running on the socket.
+var ErrTaken = unixsock.ErrTaken
 
 // Listen opens the socket of a guard, for its owner alone. There is at most one guard on a
 // socket.
@@ -126,7 +148,7 @@ func Listen(path string) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, unixsock.ErrTaken):
-		return nil, fmt.Errorf("socket %s: another guard is running on it", path)
+		return nil, fmt.Errorf("socket %s: another guard is running: %w", path, ErrTaken)
 	}
 	return nil, fmt.Errorf("socket %s: %w", path, err)
 }
@@ -134,18 +156,18 @@ func Listen(path string) (net.Listener, error) {
 // network keeps packets apart, and tells the end of a connection.
 const network = "unixpacket"
 
-// Serve takes the line and guards it until ctx ends, or the station that started it says
-// so; then it drives the line safe, gives it back and closes l. A line that cannot be had
+// Serve takes the lines and guards them until ctx ends, or the station that started it says
+// so; then it drives them safe, gives them back and closes l. A line that cannot be had
 // is tried again for as long as it takes, and no client gets it meanwhile. The error says
-// that the line could not be driven safe at the end. A guard serves once.
+// which could not be driven safe at the end. A guard serves once.
 func (g *Guard) Serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	if g.began.Swap(true) {
-		return fmt.Errorf("lock %q: its guard ran before", g.cfg.Line.Name)
+		return errors.New("guard: it ran before")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var others, log sync.WaitGroup
-	log.Go(g.tell)
+	log.Go(g.sure(g.tell))
 	defer log.Wait()
 	defer close(g.notices)
 	defer others.Wait()
@@ -154,10 +176,33 @@ func (g *Guard) Serve(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		l.Close()
 	})
-	others.Go(func() { g.accept(ctx, l, &others) })
-	w := &loop{Guard: g}
+	others.Go(g.sure(func() { g.accept(ctx, l, &others) }))
+	w := newLoop(g)
 	defer close(g.done)
 	return w.guard(ctx)
+}
+
+// leaveLimit is how long a panic waits for the lines to be safe: longer than the loop tries.
+const leaveLimit = time.Second
+
+// sure wraps what a goroutine does: should it panic, the lines are safe before the program
+// ends.
+func (g *Guard) sure(f func()) func() {
+	return func() {
+		well := false
+		defer func() {
+			if well {
+				return
+			}
+			g.fail.Do(func() { close(g.failed) })
+			select {
+			case <-g.done:
+			case <-time.After(leaveLimit):
+			}
+		}()
+		f()
+		well = true
+	}
 }
 
 // accept serves who connects, if it is allowed to.
@@ -169,7 +214,7 @@ func (g *Guard) accept(ctx context.Context, l net.Listener, conns *sync.WaitGrou
 			if ctx.Err() != nil {
 				return
 			}
-			g.log(slog.LevelWarn, "the socket does not accept", err) // out of descriptors, for example: this passes
+			g.log("", slog.LevelWarn, "the socket does not accept", err) // out of descriptors, for example: this passes
 			select {
 			case <-ctx.Done():
 				return
@@ -178,21 +223,21 @@ func (g *Guard) accept(ctx context.Context, l net.Listener, conns *sync.WaitGrou
 			}
 		}
 		if err := stranger(c); err != nil {
-			g.log(slog.LevelWarn, "a connection was refused", err)
+			g.log("", slog.LevelWarn, "a connection was refused", err)
 			c.Close()
 			continue
 		}
 		select {
 		case slots <- struct{}{}:
 		default:
-			g.log(slog.LevelWarn, "a connection was refused", errors.New("there are too many"))
+			g.log("", slog.LevelWarn, "a connection was refused", errors.New("there are too many"))
 			c.Close()
 			continue
 		}
-		conns.Go(func() {
+		conns.Go(g.sure(func() {
 			defer func() { <-slots }()
 			g.serve(ctx, &conn{Conn: c})
-		})
+		}))
 	}
 }
 
@@ -277,8 +322,8 @@ func (g *Guard) ask(a ask) error {
 var errEnded = errors.New("the guard ends")
 
 // log has something logged by who has the time: a full disk must not hold a door open.
-func (g *Guard) log(level slog.Level, text string, cause error) {
-	n := notice{level: level, text: text}
+func (g *Guard) log(line string, level slog.Level, text string, cause error) {
+	n := notice{level: level, text: text, line: line}
 	if cause != nil {
 		n.cause = cause.Error()
 	}
@@ -289,15 +334,18 @@ func (g *Guard) log(level slog.Level, text string, cause error) {
 }
 
 func (g *Guard) tell() {
-	log := g.cfg.Logger.With("lock", g.cfg.Line.Name)
 	for n := range g.notices {
-		switch {
-		case n.alive:
+		if n.alive {
 			g.cfg.Alive()
-		case n.cause != "":
-			log.Log(context.Background(), n.level, n.text, "cause", n.cause)
-		default:
-			log.Log(context.Background(), n.level, n.text)
+			continue
 		}
+		var more []any
+		if n.line != "" {
+			more = append(more, "line", n.line)
+		}
+		if n.cause != "" {
+			more = append(more, "cause", n.cause)
+		}
+		g.cfg.Logger.Log(context.Background(), n.level, n.text, more...)
 	}
 }

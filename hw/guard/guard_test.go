@@ -20,8 +20,8 @@ func TestConnectionEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.send(c, `intercom-guard/1 take high off "lock"`)
-		if got := b.send(c, "intercom-guard/1 open"); got != "ok" {
+		b.send(c, `intercom-guard/2 take high off "lock"`)
+		if got := b.send(c, `intercom-guard/2 open "lock"`); got != "ok" {
 			t.Errorf("open: %s", got)
 		}
 		b.wantOpen(true)
@@ -58,7 +58,7 @@ func TestSilenceEndsTheConnection(t *testing.T) {
 
 func TestNothingExtendsTheLongestOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, Config{Max: 5 * time.Second, Pause: time.Second})
+		b := newBench(t, Config{}, Lock{Max: 5 * time.Second, Pause: time.Second})
 		c := b.client()
 		out, stop := b.take(c)
 		begin := time.Now()
@@ -100,10 +100,10 @@ func TestOneOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := b.send(c, "intercom-guard/1 open"); !strings.HasPrefix(got, "no it is not yours") {
+		if got := b.send(c, `intercom-guard/2 open "lock"`); !strings.HasPrefix(got, "no it is not yours") {
 			t.Errorf("a stranger opens: %s", got)
 		}
-		if got := b.send(c, "intercom-guard/1 release"); got != "ok" || !b.wire.active() {
+		if got := b.send(c, `intercom-guard/2 release "lock"`); got != "ok" || !b.wire.active() {
 			t.Errorf("a stranger releases: %s", got)
 		}
 		c.Close()
@@ -133,7 +133,7 @@ func TestTakeRefuses(t *testing.T) {
 		safe bool
 		want string
 	}{
-		"another line":     {hw.Line{Name: "light"}, false, `the guard has line "lock"`},
+		"another line":     {hw.Line{Name: "light"}, false, `the guard has no line "light"`},
 		"another level":    {hw.Line{Name: "lock"}, true, "another level"},
 		"another polarity": {hw.Line{Name: "lock", ActiveLow: true}, false, "another level"},
 	} {
@@ -232,7 +232,7 @@ func TestFailedWriteIsUndone(t *testing.T) {
 // TestPanicLeavesTheLineSafe drives the loop by itself, so that its panic can be caught.
 func TestPanicLeavesTheLineSafe(t *testing.T) {
 	w := &wire{}
-	g, err := New(Config{Lines: traitor{w, true}, Line: lockLine})
+	g, err := New(Config{Lines: traitor{w, true}, Locks: []Lock{{Line: lockLine}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,17 +240,17 @@ func TestPanicLeavesTheLineSafe(t *testing.T) {
 	ended := make(chan any)
 	go func() {
 		defer func() { ended <- recover() }()
-		_ = (&loop{Guard: g}).guard(t.Context())
+		_ = newLoop(g).guard(t.Context())
 	}()
 	send := func(r request) chan error {
 		answer := make(chan error, 1)
 		g.asks <- ask{from: c, what: r, answer: answer}
 		return answer
 	}
-	if err := <-send(request{verb: take, claim: g.claim}); err != nil {
+	if err := <-send(request{verb: take, claim: claimOf(lockLine, false)}); err != nil {
 		t.Fatal(err)
 	}
-	send(request{verb: open})
+	send(request{verb: open, claim: claim{name: lockLine.Name}})
 	if p := <-ended; p != "the driver" || w.active() {
 		t.Errorf("panic %v; the line is open: %v", p, w.active())
 	}
@@ -284,7 +284,7 @@ func TestEnd(t *testing.T) {
 // TestMagnet has a lock that is shut while its line is active.
 func TestMagnet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, Config{Safe: true})
+		b := newBench(t, Config{}, Lock{Safe: true})
 		b.wantOpen(true) // active: shut
 		out, err := b.client().Output(lockLine, true)
 		if err != nil {
@@ -359,19 +359,22 @@ func TestAlive(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	w := &wire{}
+	one := func(l Lock) []Lock { return []Lock{l} }
 	for want, c := range map[string]Config{
-		"no lines":         {Line: lockLine},
-		"no name":          {Lines: w},
-		"time is negative": {Lines: w, Line: lockLine, Max: -1},
-		"name of":          {Lines: w, Line: hw.Line{Name: strings.Repeat("x", maxFrame)}},
+		"no lines":         {Locks: one(Lock{Line: lockLine})},
+		"no locks":         {Lines: w},
+		"no name":          {Lines: w, Locks: one(Lock{})},
+		"named twice":      {Lines: w, Locks: []Lock{{Line: lockLine}, {Line: lockLine}}},
+		"time is negative": {Lines: w, Locks: one(Lock{Line: lockLine, Max: -1})},
+		"name of":          {Lines: w, Locks: one(Lock{Line: hw.Line{Name: strings.Repeat("x", maxFrame)}})},
 	} {
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	g, err := New(Config{Lines: w, Line: lockLine})
-	if err != nil || g.cfg.Max != DefaultMax {
-		t.Errorf("Max is %v (%v)", g.cfg.Max, err)
+	g, err := New(Config{Lines: w, Locks: one(Lock{Line: lockLine})})
+	if err != nil || g.cfg.Locks[0].Max != DefaultMax {
+		t.Errorf("Max is not the default (%v)", err)
 	}
 }
 

@@ -5,31 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
-
-	"intercom/hw"
 )
 
-// When a guard ends it tries this often to leave the line safe, as hw/relay does.
-const (
-	lastTries = 5
-	lastRetry = 100 * time.Millisecond
-)
-
-// loop owns the line.
+// loop owns the lines.
 type loop struct {
 	*Guard
-	out   hw.Output // nil while the line is not ours
-	fault error     // why the line is not known to be safe; then again is set
-	again time.Time // when it is driven safe again
-
-	owner  *conn     // the one who may open
-	opened time.Time // zero: it is safe, or meant to be
-	ended  time.Time // of the last opening
-	shut   error     // why it was made safe under its owner, who has not said so since
-
+	lines []*line
 	alive time.Time // when the next sign of life is due
 	over  bool      // a station told this guard to end
+}
+
+func newLoop(g *Guard) *loop {
+	l := &loop{Guard: g}
+	for i := range g.cfg.Locks {
+		lock := g.cfg.Locks[i]
+		l.lines = append(l.lines, &line{Lock: lock, guard: g, claim: claimOf(lock.Line, lock.Safe)})
+	}
+	return l
 }
 
 func (l *loop) guard(ctx context.Context) (err error) {
@@ -52,6 +46,8 @@ func (l *loop) guard(ctx context.Context) (err error) {
 		}
 		select {
 		case <-ctx.Done():
+		case <-l.failed:
+			return errors.New("guard: a part of it has panicked")
 		case <-due:
 		case a := <-l.asks:
 			err := l.carryOut(time.Now(), a.from, a.what)
@@ -64,23 +60,12 @@ func (l *loop) guard(ctx context.Context) (err error) {
 // due does what its time has come for, and says when there is more.
 func (l *loop) due(now time.Time) (wake time.Time) {
 	soonest := func(t time.Time) {
-		if wake.IsZero() || t.Before(wake) {
+		if !t.IsZero() && (wake.IsZero() || t.Before(wake)) {
 			wake = t
 		}
 	}
-	if l.isOpen() && !now.Before(l.opened.Add(l.cfg.Max)) {
-		l.shut = fmt.Errorf("its guard made it safe after %v, its longest opening", l.cfg.Max)
-		l.log(slog.LevelWarn, "made safe", l.shut)
-		l.safe()
-	}
-	if l.fault != nil && !now.Before(l.again) {
-		l.safe()
-	}
-	if l.isOpen() {
-		soonest(l.opened.Add(l.cfg.Max))
-	}
-	if l.fault != nil {
-		soonest(l.again)
+	for _, one := range l.lines {
+		soonest(one.due(now))
 	}
 	if l.cfg.Alive != nil {
 		if !now.Before(l.alive) {
@@ -95,10 +80,7 @@ func (l *loop) due(now time.Time) (wake time.Time) {
 	return wake
 }
 
-// isOpen tells whether the line is open on purpose; one at fault is being driven safe.
-func (l *loop) isOpen() bool { return !l.opened.IsZero() && l.fault == nil }
-
-// Refusals that are not about the line.
+// Refusals that are not about a line.
 var (
 	errNotOwner = errors.New("it is not yours to open: take it first")
 	errTaken    = errors.New("another station has it")
@@ -107,150 +89,131 @@ var (
 
 // carryOut does what a client wants. Nothing but open, by the owner, opens.
 func (l *loop) carryOut(now time.Time, from *conn, r request) error {
-	owner := l.owner == from
+	switch r.verb {
+	case ping:
+		return l.ping(from)
+	case gone:
+		for _, one := range l.lines {
+			if one.owner == from {
+				_ = one.released(gone) // who would hear of it has gone; it is tried again
+			}
+		}
+		return nil
+	case end:
+		return l.end(from)
+	case safe:
+		if r.claim.name == "" {
+			return l.each(func(one *line) error { return one.wanted(from) })
+		}
+	}
+	i := slices.IndexFunc(l.lines, func(one *line) bool { return one.claim.name == r.claim.name })
+	if i < 0 {
+		return fmt.Errorf("the guard has no line %q: end it, or name its socket", r.claim.name)
+	}
+	one := l.lines[i]
 	switch r.verb {
 	case take:
-		return l.take(from, r.claim)
+		return one.take(from, r.claim)
 	case open:
-		if !owner {
+		if one.owner != from {
 			return errNotOwner
 		}
-		return l.open(now)
+		return one.open(now)
 	case safe:
-		if owner {
-			l.shut = nil
-		} else if !l.opened.IsZero() {
-			l.shut = errors.New("it was made safe by somebody else")
-			l.log(slog.LevelWarn, "made safe", errors.New("somebody asked for it"))
-		}
-		return l.safe()
-	case ping:
-		if owner && l.fault == nil {
-			return l.shut
-		}
-		return l.fault
-	case release, gone:
-		if !owner {
+		return one.wanted(from)
+	case release:
+		if one.owner != from {
 			return nil
 		}
-		return l.released(r.verb)
-	case end:
-		switch {
-		case l.owner != nil && !owner:
-			return errTaken
-		case !l.cfg.Child:
-			return errStays
-		}
-		l.over = true
-		return l.safe()
+		return one.released(release)
 	}
 	return errForeign
 }
 
-// take makes a client the owner, of a line that is safe.
-func (l *loop) take(from *conn, c claim) error {
-	switch {
-	case l.owner != nil && l.owner != from:
-		return errTaken
-	case c.name != l.claim.name:
-		return fmt.Errorf("the guard has line %q: end it, or name its socket", l.claim.name)
-	case c != l.claim:
-		return errors.New("the guard takes another level for the safe one: restart it with the present configuration")
-	}
-	if err := l.safe(); err != nil {
-		return err
-	}
-	if l.owner == nil {
-		l.log(slog.LevelInfo, "a station has the lock", nil)
-	}
-	l.owner, l.shut = from, nil
-	return nil
+// ping says what is wrong with the lines of a client, or with any if it has none.
+func (l *loop) ping(from *conn) error {
+	owner := slices.ContainsFunc(l.lines, func(one *line) bool { return one.owner == from })
+	return l.each(func(one *line) error {
+		switch {
+		case one.owner == from && one.fault == nil:
+			return one.shut
+		case one.owner == from || !owner:
+			return one.fault
+		}
+		return nil
+	})
 }
 
-// released has the line without an owner.
-func (l *loop) released(how verb) error {
-	l.owner, l.shut = nil, nil
+// end ends the guard of a station, unless another one has it.
+func (l *loop) end(from *conn) error {
 	switch {
-	case !l.opened.IsZero():
-		l.log(slog.LevelWarn, "made safe", errors.New("its station is gone"))
-	case how == gone:
-		l.log(slog.LevelWarn, "its station is gone; the line stays safe", nil)
-	default:
-		l.log(slog.LevelInfo, "its station has left", nil)
+	case slices.ContainsFunc(l.lines, func(one *line) bool { return one.owner != nil && one.owner != from }):
+		return errTaken
+	case !l.cfg.Child:
+		return errStays
 	}
+	l.over = true
 	return l.safe()
 }
 
-// open opens the line, unless something speaks against it. An open one stays open, but
-// not for longer.
-func (l *loop) open(now time.Time) error {
-	switch {
-	case l.fault != nil:
-		return l.fault
-	case l.shut != nil:
-		return l.shut
-	case !l.opened.IsZero():
+// safe drives all lines safe.
+func (l *loop) safe() error { return l.each((*line).safe) }
+
+// each does something with every line; the error has all of theirs in one line of text.
+func (l *loop) each(f func(*line) error) error {
+	text := ""
+	for _, one := range l.lines {
+		if err := f(one); err != nil {
+			if text != "" {
+				text += "; "
+			}
+			if len(l.lines) > 1 {
+				text += one.claim.name + ": "
+			}
+			text += err.Error()
+		}
+	}
+	if text == "" {
 		return nil
-	case !l.ended.IsZero() && now.Before(l.ended.Add(l.cfg.Pause)):
-		return fmt.Errorf("was opened a moment ago; again in %v", l.ended.Add(l.cfg.Pause).Sub(now).Round(100*time.Millisecond))
 	}
-	l.opened = now
-	if err := l.out.Set(!l.cfg.Safe); err != nil {
-		l.safe() // nobody knows what a failed write did
-		return err
-	}
-	return nil
+	return errors.New(text)
 }
 
-// safe drives the line safe. A line that is not ours, or does not obey, is taken anew.
-// While that fails the line is at fault, and the attempt is repeated.
-func (l *loop) safe() error {
-	err := l.drive()
-	now := time.Now()
-	if err != nil {
-		l.again = now.Add(retry)
-		if l.fault == nil || l.fault.Error() != err.Error() {
-			l.log(slog.LevelError, "the line is not in order", err)
-		}
-		l.fault = err
-		return err
-	}
-	if l.fault != nil {
-		l.log(slog.LevelInfo, "the line is in order", nil)
-	}
-	l.fault = nil
-	if !l.opened.IsZero() {
-		l.opened, l.ended = time.Time{}, now
-	}
-	return nil
-}
+// When a guard ends it tries this often to leave the lines safe, as hw/relay does.
+const (
+	lastTries = 5
+	lastRetry = 100 * time.Millisecond
+)
 
-func (l *loop) drive() error {
-	if l.out != nil {
-		if l.out.Set(l.cfg.Safe) == nil {
-			return nil
-		}
-		l.out.Close()
-		l.out = nil
-	}
-	out, err := l.cfg.Lines.Output(l.cfg.Line, l.cfg.Safe)
-	if err != nil {
-		return err
-	}
-	l.out = out
-	return nil
-}
-
-// leave drives the line safe for the last time and gives it back.
+// leave drives the lines safe for the last time and gives them back. A driver that panics
+// with one of them does not keep the others open.
 func (l *loop) leave() error {
-	var err error
+	left := make([]error, len(l.lines))
 	for try := range lastTries {
 		if try > 0 {
 			time.Sleep(lastRetry)
 		}
-		if err = l.safe(); err == nil {
-			return l.out.Close()
+		for i, one := range l.lines {
+			if try == 0 || left[i] != nil {
+				left[i] = one.last()
+			}
+		}
+		if errors.Join(left...) == nil {
+			break
 		}
 	}
-	return fmt.Errorf("lock %q: not known to be safe: %w", l.cfg.Line.Name, err)
+	var errs []error
+	for i, one := range l.lines {
+		if left[i] != nil {
+			errs = append(errs, fmt.Errorf("line %q: not known to be safe: %w", one.claim.name, left[i]))
+		} else if err := one.out.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// log is how a line has something logged.
+func (o *line) log(level slog.Level, text string, cause error) {
+	o.guard.log(o.claim.name, level, text, cause)
 }

@@ -11,15 +11,17 @@ import (
 )
 
 // A request is one packet of a unixpacket socket, and so is the reply; a client sends the
-// next request after the reply to the last. A request is the protocol's name and a word;
-// only "take" goes on, with what the client believes of the line: which level is active,
-// whether the active one is safe, and the line's name, quoted as in Go.
+// next request after the reply to the last. A request is the protocol's name, a word and
+// what that wants: the name of a line, quoted as in Go, and before it, for "take", what the
+// client believes of the line: which level is active, and whether the active one is safe.
 //
-//	intercom-guard/1 take low off "gpiochip0:17"
+//	intercom-guard/2 take low off "gpiochip0:17"
+//	intercom-guard/2 open "gpiochip0:17"
+//	intercom-guard/2 ping
 //
 // A reply is "ok", or "no" and the reason.
 const (
-	protocol = "intercom-guard/1"
+	protocol = "intercom-guard/2"
 	maxFrame = 512 // bytes of a packet
 )
 
@@ -27,9 +29,9 @@ const (
 type verb string
 
 const (
-	take    verb = "take"    // to be the one who opens; the line is made safe
-	open    verb = "open"    // the line opened
-	safe    verb = "safe"    // the line made safe: anybody may want that
+	take    verb = "take"    // to be the one who opens a line; it is made safe
+	open    verb = "open"    // a line opened
+	safe    verb = "safe"    // a line made safe, or all if none is named: anybody may want that
 	ping    verb = "ping"    // to hear whether all is well, and to be believed alive
 	release verb = "release" // to be the one no longer; the line is made safe
 	end     verb = "end"     // the guard to end, if a station started it
@@ -61,13 +63,16 @@ func (c claim) String() string {
 // request is a packet of a client.
 type request struct {
 	verb  verb
-	claim claim // of take
+	claim claim // of take; of open, safe and release the name alone
 }
 
 func (r request) String() string {
 	s := protocol + " " + string(r.verb)
-	if r.verb == take {
+	switch {
+	case r.verb == take:
 		s += " " + r.claim.String()
+	case r.claim.name != "":
+		s += " " + strconv.Quote(r.claim.name)
 	}
 	return s
 }
@@ -82,24 +87,30 @@ func parseRequest(b []byte) (request, error) {
 	}
 	word, rest, more := strings.Cut(s, " ")
 	r := request{verb: verb(word)}
+	named := true
 	switch r.verb {
-	case open, safe, ping, release, end:
-		if more {
-			return request{}, errForeign
-		}
-		return r, nil
+	case ping, end:
+		named = false
+	case safe:
+		named = more
+	case open, release:
 	case take:
 		f := strings.SplitN(rest, " ", 3)
 		if len(f) != 3 {
 			return request{}, errForeign
 		}
 		r.claim = claim{activeLow: f[0] == "low", safe: f[1] == "on"}
-		r.claim.name, _ = strconv.Unquote(f[2])
-		if r.claim.name != "" && r.String() == string(b) {
-			return r, nil
-		}
+		rest = f[2]
+	default:
+		return request{}, errForeign
 	}
-	return request{}, errForeign
+	if named {
+		r.claim.name, _ = strconv.Unquote(rest)
+	}
+	if named && r.claim.name == "" || r.String() != string(b) {
+		return request{}, errForeign
+	}
+	return r, nil
 }
 
 // formatReply makes the packet that answers a request; a nil error is a yes.

@@ -3,6 +3,7 @@ package guard
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,13 +12,14 @@ import (
 
 func TestRequests(t *testing.T) {
 	for packet, want := range map[string]request{
-		`intercom-guard/1 take low off "gpiochip0:17"`: {take, claim{"gpiochip0:17", true, false}},
-		`intercom-guard/1 take high on "a b\n"`:        {take, claim{"a b\n", false, true}},
-		"intercom-guard/1 open":                        {verb: open},
-		"intercom-guard/1 safe":                        {verb: safe},
-		"intercom-guard/1 ping":                        {verb: ping},
-		"intercom-guard/1 release":                     {verb: release},
-		"intercom-guard/1 end":                         {verb: end},
+		`intercom-guard/2 take low off "gpiochip0:17"`: {take, claim{"gpiochip0:17", true, false}},
+		`intercom-guard/2 take high on "a b\n"`:        {take, claim{"a b\n", false, true}},
+		`intercom-guard/2 open "lock"`:                 {open, claim{name: "lock"}},
+		"intercom-guard/2 safe":                        {verb: safe},
+		`intercom-guard/2 safe "lock"`:                 {safe, claim{name: "lock"}},
+		"intercom-guard/2 ping":                        {verb: ping},
+		`intercom-guard/2 release "lock"`:              {release, claim{name: "lock"}},
+		"intercom-guard/2 end":                         {verb: end},
 	} {
 		got, err := parseRequest([]byte(packet))
 		if err != nil || got != want || got.String() != packet {
@@ -25,10 +27,10 @@ func TestRequests(t *testing.T) {
 		}
 	}
 	for _, packet := range []string{
-		"", "open", "intercom-guard/1", "intercom-guard/1 ", "intercom-guard/2 open", "intercom-guard/1 open ", "intercom-guard/1 open\n",
-		"intercom-guard/1 OPEN", "intercom-guard/1 gone", "intercom-guard/1 openopen", "intercom-guard/1 take", `intercom-guard/1 take low off ""`,
-		"intercom-guard/1 take low off lock", "intercom-guard/1 take low off `lock`", `intercom-guard/1 take Low off "lock"`, `intercom-guard/1 take low off "lock" `,
-		`intercom-guard/1 take low  off "lock"`, `intercom-guard/1 take low off "` + strings.Repeat("x", maxFrame) + `"`,
+		"", "open", "intercom-guard/2", "intercom-guard/2 ", "intercom-guard/3 ping", "intercom-guard/2 open", `intercom-guard/2 open ""`, "intercom-guard/2 open lock", `intercom-guard/2 open "lock" `, `intercom-guard/2 ping "lock"`, "intercom-guard/2 safe ", "intercom-guard/2 ping\n",
+		"intercom-guard/2 OPEN", "intercom-guard/2 gone", "intercom-guard/2 openopen", "intercom-guard/2 take", `intercom-guard/2 take low off ""`,
+		"intercom-guard/2 take low off lock", "intercom-guard/2 take low off `lock`", `intercom-guard/2 take Low off "lock"`, `intercom-guard/2 take low off "lock" `,
+		`intercom-guard/2 take low  off "lock"`, `intercom-guard/2 take low off "` + strings.Repeat("x", maxFrame) + `"`,
 	} {
 		if r, err := parseRequest([]byte(packet)); err == nil {
 			t.Errorf("%q is taken for %+v", packet, r)
@@ -69,26 +71,32 @@ func FuzzParseReply(f *testing.F) {
 	})
 }
 
-// FuzzNeverOpens sends packets, one a line, by three connections in turn. Only who took
-// the line, with the right words, opens it.
+// FuzzNeverOpens sends packets, one a line, by three connections in turn, to a guard of two
+// lines. Only who took a line, with the right words, opens it.
 func FuzzNeverOpens(f *testing.F) {
-	const taking = `intercom-guard/1 take high off "lock"`
-	f.Add([]byte("intercom-guard/1 open\nintercom-guard/1 safe\nintercom-guard/1 ping"))
-	f.Add([]byte("intercom-guard/1 take low off \"lock\"\n\n\nintercom-guard/1 open"))
-	f.Add([]byte(taking + "\nintercom-guard/1 open\nintercom-guard/1 open\nintercom-guard/1 open\nintercom-guard/1 release\n\nintercom-guard/1 open"))
-	f.Add([]byte(taking + "\n\n\nintercom-guard/1 open\n" + taking + "\nintercom-guard/1 end\nintercom-guard/1 open"))
+	taking := map[string]string{
+		`intercom-guard/2 take high off "lock"`: "lock",
+		`intercom-guard/2 take low on "gate"`:   "gate",
+	}
+	const take, open = `intercom-guard/2 take high off "lock"`, `intercom-guard/2 open "lock"`
+	f.Add([]byte(open + "\nintercom-guard/2 safe\nintercom-guard/2 ping"))
+	f.Add([]byte("intercom-guard/2 take low off \"lock\"\n\n\n" + open))
+	f.Add([]byte(take + "\n" + open + "\n" + open + "\n" + open + "\nintercom-guard/2 release \"lock\"\n\n" + open))
+	f.Add([]byte(take + "\n\n\n" + open + "\n" + take + "\nintercom-guard/2 end\n" + open))
+	f.Add([]byte(take + "\n" + `intercom-guard/2 take low on "gate"` + "\n\n" + `intercom-guard/2 open "gate"` + "\n" + `intercom-guard/2 open "gate"`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		w := &wire{}
-		g, err := New(Config{Lines: w, Line: lockLine, Child: true})
+		w := wires{"lock": {}, "gate": {}}
+		g, err := New(Config{Lines: w, Locks: []Lock{{Line: lockLine}, {Line: gateLine, Safe: true}}, Child: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &loop{Guard: g}
+		l := newLoop(g)
 		if err := l.safe(); err != nil {
 			t.Fatal(err)
 		}
+		isOpen := func(name string) bool { return w[name].active() != (name == "gate") }
 		conns := [3]*conn{{}, {}, {}}
-		took := -1 // who did, to our knowledge
+		took := map[string]int{"lock": -1, "gate": -1} // who did, to our knowledge
 		now := time.Now()
 		for i, packet := range bytes.Split(b, []byte("\n")) {
 			from := i % len(conns)
@@ -96,21 +104,18 @@ func FuzzNeverOpens(f *testing.F) {
 			if err != nil {
 				continue // the connection ends in practice
 			}
-			was := w.active()
+			was := map[string]bool{"lock": isOpen("lock"), "gate": isOpen("gate")}
 			err = l.carryOut(now, conns[from], r)
-			switch string(packet) {
-			case taking:
-				if took < 0 {
-					took = from
-				}
-			case "intercom-guard/1 release":
-				if took == from {
-					took = -1
-				}
+			if name := taking[string(packet)]; name != "" && took[name] < 0 {
+				took[name] = from
 			}
-			is := w.active()
-			if !was && is && (took != from || string(packet) != "intercom-guard/1 open" || err != nil) {
-				t.Fatalf("%q of connection %d opened the lock, which is that of %d (%v)", packet, from, took, err)
+			for name := range took {
+				if string(packet) == "intercom-guard/2 release "+strconv.Quote(name) && took[name] == from {
+					took[name] = -1
+				}
+				if !was[name] && isOpen(name) && (took[name] != from || string(packet) != "intercom-guard/2 open "+strconv.Quote(name) || err != nil) {
+					t.Fatalf("%q of connection %d opened %s, which is that of %d (%v)", packet, from, name, took[name], err)
+				}
 			}
 		}
 	})

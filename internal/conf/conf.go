@@ -181,6 +181,10 @@ func strictKey(node *unstable.Node, key toml.Key, t reflect.Type) string {
 			return "" // into a map: anything goes
 		}
 	}
+	if node.Kind == unstable.Table && to.Kind() == reflect.Slice {
+		name := strings.Join(key, ".")
+		return fmt.Sprintf("%s: there may be several: write [[%s]]", name, name)
+	}
 	if node.Kind != unstable.KeyValue {
 		return ""
 	}

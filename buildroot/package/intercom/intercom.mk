@@ -29,8 +29,8 @@ INTERCOM_PRE_BUILD_HOOKS += INTERCOM_VENDOR
 define INTERCOM_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/intercom.service
-	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom-guard.service \
-		$(TARGET_DIR)/usr/lib/systemd/system/intercom-guard.service
+	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom-guard@.service \
+		$(TARGET_DIR)/usr/lib/systemd/system/intercom-guard@.service
 	$(INSTALL) -D -m 0644 $(@D)/systemd/60-intercom.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/60-intercom.rules
 endef
