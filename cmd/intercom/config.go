@@ -111,6 +111,8 @@ type config struct {
 	} `toml:"log"`
 	Watchdog watchdogConfig `toml:"watchdog"`
 
+	keysInMemory bool // of paired phones, where no file is named for them: the demo's
+
 	file *conf.File // for errors that name a line; nil: nothing was read
 }
 

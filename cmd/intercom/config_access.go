@@ -185,7 +185,7 @@ func (c *config) alarmed() []signaling.UserID { return c.users(c.Access.Alarm) }
 
 // openKeys opens the file with the keys of paired phones, if one is named.
 func (c *config) openKeys(s *station.Config) (err error) {
-	if c.Access.Keys == "" {
+	if c.Access.Keys == "" && !c.keysInMemory {
 		return nil
 	}
 	if s.Keyring, err = keyring.Open(c.Access.Keys); err != nil {

@@ -43,6 +43,7 @@ func demoConfig(a sandbox.Accounts) *config {
 	c.Account.Login, c.Account.Password = door.Login, door.Password
 	c.Server.ChatDomain = demoDomain
 	c.Button = []button{{Name: "call", Label: "Ring", Residents: []string{"Anna", "Ben"}}}
+	c.keysInMemory = true
 	may := opening{MayOpen: true, ByAccount: true}
 	c.Resident = []resident{{ID: 2001, Name: "Anna", MayCall: true, opening: may}, {ID: 2002, Name: "Ben", MayCall: true, opening: may}}
 	return c
