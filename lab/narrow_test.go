@@ -87,8 +87,8 @@ func (b *bottleneck) close() {
 	b.all.Wait()
 }
 
-// film writes a clip with so much going on that its coding needs the bits it may have.
-func film(t *testing.T, format capture.Format) (file string) {
+// clip writes a film with so much going on that its coding needs the bits it may have.
+func clip(t *testing.T, format capture.Format) (file string) {
 	t.Helper()
 	file = filepath.Join(lab.out, "film.y4m")
 	f, err := os.Create(file)
@@ -151,7 +151,7 @@ func TestNarrow(t *testing.T) {
 	must(t, err)
 	h, _ := lab.house(t)
 	format := capture.Format{Pixel: capture.I420, Width: 640, Height: 480, FPS: 20}
-	d, err := startHouseDoor(filmAccount, h.chat, "20s", fmt.Sprintf("\n[camera]\nsource = %q\nbit_rate = 1500000\n", "file:"+film(t, format)))
+	d, err := startHouseDoor(filmAccount, h.chat, "20s", fmt.Sprintf("\n[camera]\nsource = %q\nbit_rate = 1500000\n", "file:"+clip(t, format)))
 	must(t, err)
 	d.until(t, returns, "at its chat server", func(s control.Status) bool { return s.Link.Up })
 	d.begin(t)
