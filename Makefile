@@ -85,6 +85,10 @@ build-arm64:
 	CGO_CFLAGS='-O2 -I$(SYSROOT)/include' CGO_CXXFLAGS='-O2 -I$(SYSROOT)/include' CGO_LDFLAGS='-L$(SYSROOT)/lib/aarch64-linux-gnu' \
 	go build $(GOFLAGS_BUILD) -o build/intercom-arm64 ./cmd/intercom
 
+prompts: ## what the door says to visitors, as sound files in build/prompts (espeak-ng)
+	@scripts/setup.sh prompts
+	@go run ./internal/cmd/prompts -out build/prompts
+
 soak: ## 300 calls over this machine's own sockets, and what they leave behind
 	@go test -tags soak -count=1 -timeout 300s -v -run '^TestSoak$$' ./callcore
 
@@ -100,4 +104,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help demo test e2e soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 image-check fuzz clean
+.PHONY: help prompts demo test e2e soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 image-check fuzz clean

@@ -3,16 +3,17 @@
 # packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
 # nothing and costs a fraction of a second.
 #
-#   scripts/setup.sh build|demo|test|lab|lab-arm64|cross
+#   scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh build|demo|test|lab|lab-arm64|cross}
+what=${1:?usage: scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross}
 
 build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libspeexdsp-dev libwebrtc-audio-processing-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
-test) debian="$build chromium prosody coturn ffmpeg iproute2 util-linux" ;;
+prompts) debian="espeak-ng" ;;
+test) debian="$build chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
@@ -41,8 +42,12 @@ else
 	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
 	[ -e /usr/include/speex/speex_echo.h ] || missing+=("libspeexdsp-dev, with its static library libspeexdsp.a")
 	[ -e /usr/include/webrtc_audio_processing/webrtc ] || missing+=("webrtc-audio-processing 0.3, with its static library libwebrtc_audio_processing.a")
+	if [ "$what" = prompts ]; then
+		missing=()
+		command -v espeak-ng >/dev/null || missing+=(espeak-ng)
+	fi
 	if [ "$what" = test ]; then
-		for c in chromium prosody turnserver ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
+		for c in chromium prosody turnserver ffmpeg espeak-ng; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
 	if [ "$what" = lab ] || [ "$what" = lab-arm64 ]; then
 		die "the lab's guest is made of Debian's packages: it needs a Debian machine"

@@ -66,8 +66,9 @@ type config struct {
 		Volume      float64 `toml:"volume"`
 		Echo        string  `toml:"echo"`
 	} `toml:"sound"`
-	Cues cuesConfig `toml:"cues"`
-	Call struct {
+	Cues    cuesConfig    `toml:"cues"`
+	Prompts promptsConfig `toml:"prompts"`
+	Call    struct {
 		Ring    conf.Duration `toml:"ring"`
 		Dialing conf.Duration `toml:"dialing"`
 		Longest conf.Duration `toml:"longest"`
@@ -138,6 +139,7 @@ func defaults() *config {
 	c.Sound.Microphone, c.Sound.Tone, c.Sound.Loudspeaker = "synthetic", 440, "synthetic"
 	c.Sound.Echo, c.Cues.Play = echoCancel, true
 	c.Call.Ring, c.Call.Dialing, c.Call.Longest = seconds(60), seconds(5), seconds(300)
+	c.Prompts.Folder = "/usr/share/intercom/prompts"
 	c.Call.Retry, c.Keypad.Forget = seconds(20), seconds(10)
 	c.Records.Keep, c.Records.Number, c.Records.Size = conf.Duration(30*24*time.Hour), 500, 100
 	c.HangUp.Name, c.Light.Name = "hang-up", "status"
@@ -191,7 +193,7 @@ func (c *config) wrong(key, format string, args ...any) error {
 
 // check refuses what cannot work. It opens nothing but the files that secrets name.
 func (c *config) check() error {
-	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkTimes, c.checkLocks, c.checkDoor, c.checkAccess, c.checkLines, c.checkWatchdog} {
+	for _, f := range []func() error{c.checkAccount, c.checkServers, c.checkICE, c.checkMedia, c.checkSound, c.checkPrompts, c.checkTimes, c.checkLocks, c.checkDoor, c.checkAccess, c.checkLines, c.checkWatchdog} {
 		if err := f(); err != nil {
 			return err
 		}

@@ -87,11 +87,7 @@ func runDemo(ctx context.Context, in invocation) error {
 	if err := loadConfig(f.config, c); err != nil {
 		return err
 	}
-	if len(c.Flat) == 0 { // everybody has one, so that there is something to dial
-		for i, r := range c.Resident {
-			c.Flat = append(c.Flat, flat{Name: strconv.Itoa(i + 1), Label: r.Name, Residents: []string{r.Name}})
-		}
-	}
+	c.houseResidents()
 	if f.socket != "" {
 		c.Control.Socket = f.socket
 	}
@@ -117,6 +113,17 @@ func runDemo(ctx context.Context, in invocation) error {
 		st.run,
 		func(ctx context.Context) error { return servePage(ctx, page, handler, log) },
 	)
+}
+
+// houseResidents gives everybody a flat if the configuration has none, so that there is
+// something to dial.
+func (c *config) houseResidents() {
+	if len(c.Flat) > 0 {
+		return
+	}
+	for i, r := range c.Resident {
+		c.Flat = append(c.Flat, flat{Name: strconv.Itoa(i + 1), Label: r.Name, Residents: []string{r.Name}})
+	}
 }
 
 // useDevices has the demo's door use devices of this machine; a configuration file's settings

@@ -124,7 +124,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		ICE:     c.ice(),
 		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
 		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
-		Volume: c.Sound.Volume, Cues: dev.cues, ClockSet: clockSet,
+		Volume: c.Sound.Volume, Cues: dev.cues, Says: c.says(), ClockSet: clockSet,
 	}
 	if err := c.openKeys(&cfg); err != nil {
 		return nil, err

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"intercom/capture/audio"
 	"intercom/capture/cue"
 	"intercom/capture/synth"
+	"intercom/internal/prompts"
 )
 
 // What sound.echo may be.
@@ -68,21 +72,58 @@ func (c *config) cues() (map[cue.Name][]int16, error) {
 	sounds := cue.Sounds()
 	files := c.Cues.files()
 	for _, name := range cue.Names() {
-		switch path := files[name]; path {
-		case "":
-		case cueOff:
+		switch path := files[name]; {
+		case path == cueOff:
 			delete(sounds, name)
-		default:
-			key := "cues." + string(name)
-			pcm, err := synth.ReadSound(strings.TrimPrefix(path, "file:"))
+		case path != "":
+			pcm, err := c.readCue("cues."+string(name), strings.TrimPrefix(path, "file:"))
 			if err != nil {
-				return nil, c.wrong(key, "%v", err)
-			}
-			if len(pcm) > longestCue {
-				return nil, c.wrong(key, "%s is longer than 10 s", path)
+				return nil, err
 			}
 			sounds[name] = pcm
+		case c.Prompts.Language != "" && prompts.Spoken(string(name)):
+			pcm, err := c.readCue("prompts.language", filepath.Join(c.Prompts.Folder, c.Prompts.Language, string(name)+".wav"))
+			if err != nil {
+				return nil, err
+			}
+			sounds[name] = slices.Concat(sounds[name], make([]int16, beforePrompt), pcm)
 		}
 	}
 	return sounds, nil
+}
+
+// beforePrompt is the silence between a tone and what is said, in samples: 0.2 s.
+const beforePrompt = 48000 / 5
+
+func (c *config) readCue(key, path string) ([]int16, error) {
+	pcm, err := synth.ReadSound(path)
+	if err != nil {
+		return nil, c.wrong(key, "%v", err)
+	}
+	if len(pcm) > longestCue {
+		return nil, c.wrong(key, "%s is longer than 10 s", path)
+	}
+	return pcm, nil
+}
+
+// promptsConfig says in which language the door speaks.
+type promptsConfig struct {
+	Language string `toml:"language"`
+	Folder   string `toml:"folder"`
+}
+
+func (c *config) checkPrompts() error {
+	if l := c.Prompts.Language; l != "" && prompts.Texts(l) == nil {
+		return c.wrong("prompts.language", "%q is none of %s and \"\"", l, strings.Join(prompts.Languages(), ", "))
+	}
+	return nil
+}
+
+// says is what a page shows of what the door tells its visitors.
+func (c *config) says() map[cue.Name]string {
+	says := map[cue.Name]string{}
+	for name, text := range prompts.Texts(cmp.Or(c.Prompts.Language, "en")) {
+		says[cue.Name(name)] = text
+	}
+	return says
 }

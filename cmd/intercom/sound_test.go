@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"intercom/capture/cue"
+	"intercom/internal/prompts"
 )
 
 // writeWAV writes a sound at 48 kHz.
@@ -55,6 +56,56 @@ func TestCuesOfConfig(t *testing.T) {
 		c.Cues.Busy = file
 		if _, err := c.cues(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", file, err, want)
+		}
+	}
+}
+
+// TestPrompts: what is said stands behind the sound, and a page shows it.
+func TestPrompts(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "de"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name := range prompts.Texts("de") {
+		if !prompts.Spoken(name) {
+			continue
+		}
+		if err := os.Rename(writeWAV(t, make([]int16, 48000)), filepath.Join(folder, "de", name+".wav")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := defaults()
+	if err := loadConfig(write(t, "[prompts]\nlanguage='de'\nfolder='"+folder+"'\n[cues]\nbusy='off'\n"), c); err != nil {
+		t.Fatal(err)
+	}
+	sounds, err := c.cues()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := cue.Sounds()
+	if got, want := len(sounds[cue.Opened]), len(own[cue.Opened])+beforePrompt+48000; got != want {
+		t.Errorf("opened has %d samples, want %d", got, want)
+	}
+	if len(sounds[cue.Calling]) != len(own[cue.Calling]) || sounds[cue.Busy] != nil {
+		t.Error("calling is spoken, or busy is not off")
+	}
+	if got := c.says()[cue.Opened]; got != "Die Tür ist offen." {
+		t.Errorf("it says %q", got)
+	}
+	if got := defaults().says()[cue.Opened]; got != "The door is open." {
+		t.Errorf("without a language it says %q", got)
+	}
+	for extra, want := range map[string]string{
+		"[prompts]\nlanguage='xx'":                 `:15: prompts.language: "xx" is none of de, en`,
+		"[prompts]\nlanguage='fr'\nfolder='/none'": ":15: prompts.language: open sound:",
+	} {
+		c := defaults()
+		err := loadConfig(write(t, extra), c)
+		if err == nil {
+			_, err = c.cues()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", extra, err)
 		}
 	}
 }
