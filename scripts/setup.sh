@@ -8,12 +8,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross}
 
-build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libspeexdsp-dev libwebrtc-audio-processing-dev"
+build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
 prompts) debian="espeak-ng" ;;
-test) debian="$build chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux" ;;
+test) debian="$build libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
@@ -40,13 +40,13 @@ else
 	command -v g++ >/dev/null || missing+=(g++)
 	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
 	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
-	[ -e /usr/include/speex/speex_echo.h ] || missing+=("libspeexdsp-dev, with its static library libspeexdsp.a")
 	[ -e /usr/include/webrtc_audio_processing/webrtc ] || missing+=("webrtc-audio-processing 0.3, with its static library libwebrtc_audio_processing.a")
 	if [ "$what" = prompts ]; then
 		missing=()
 		command -v espeak-ng >/dev/null || missing+=(espeak-ng)
 	fi
 	if [ "$what" = test ]; then
+		[ -e /usr/include/speex/speex_echo.h ] || missing+=("libspeexdsp-dev, with its static library libspeexdsp.a")
 		for c in chromium prosody turnserver ffmpeg espeak-ng; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
 	if [ "$what" = lab ] || [ "$what" = lab-arm64 ]; then
@@ -89,7 +89,7 @@ if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
 	scripts/sdk.sh
 fi
 
-foreign="libvpx-dev libturbojpeg0-dev libspeexdsp-dev libwebrtc-audio-processing-dev"
+foreign="libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
 if [ "$what" = cross ] && [ "$(cat build/sysroot/arm64/.done 2>/dev/null)" != "$foreign" ]; then
 	# Libraries for arm64 go into a folder of their own: the machine keeps one architecture.
 	note "fetching for arm64 into build/sysroot/arm64: $foreign"

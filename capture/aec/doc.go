@@ -17,6 +17,6 @@
 // period, in some 0.1 ms, without locks waited for or anything allocated. Without cgo
 // HalfDuplex alone is there.
 //
-// The static libraries of Debian's libwebrtc-audio-processing-dev and, for the conversion,
-// libspeexdsp-dev are linked. A cross build says where the target's are with CGO_LDFLAGS.
+// The static library of Debian's libwebrtc-audio-processing-dev is linked. A cross build says
+// where the target's is with CGO_LDFLAGS.
 package aec

@@ -2,10 +2,6 @@
 
 package aec
 
-// #cgo LDFLAGS: -l:libspeexdsp.a -lm
-// #include "convert.h"
-import "C"
-
 import (
 	"context"
 	"errors"
@@ -117,13 +113,8 @@ func (d *Duplex) Run(ctx context.Context, period func(mic, speaker []int16)) err
 		return err
 	}
 	defer e.close()
-	c := C.intercom_converter_new()
-	if c == nil {
-		return errors.New("echo canceller: out of memory")
-	}
-	defer C.intercom_converter_free(c)
 	d.learned.Store(false)
-	p := &canceller{Duplex: d, engine: e, convert: c, finder: newFinder(), lag: int(d.lag.Load()), gate: gate{noise: talkLevel, gain: 1}, agc: newAGC()}
+	p := &canceller{Duplex: d, engine: e, mic: newDown(), speaker: newDown(), out: newUp(), finder: newFinder(), lag: int(d.lag.Load()), gate: gate{noise: talkLevel, gain: 1}, agc: newAGC()}
 	err = d.device.Run(ctx, func(mic, speaker []int16) {
 		p.clean(mic)
 		period(mic, speaker)
@@ -148,9 +139,10 @@ func (d *Duplex) say() {
 // canceller is the state of one Run.
 type canceller struct {
 	*Duplex
-	engine  engine
-	convert *C.intercom_converter
-	finder  *finder
+	engine       engine
+	mic, speaker *down
+	out          *up
+	finder       *finder
 
 	heard, echo, result [periodSamples]int16
 	history             [historyPeriods * periodSamples]int16 // of what was played; a ring
@@ -169,7 +161,7 @@ type canceller struct {
 func (p *canceller) clean(mic []int16) {
 	p.now++
 	p.countClipped(mic)
-	C.intercom_converter_mic(p.convert, int16s(mic), int16s(p.heard[:]))
+	p.mic.period(mic, p.heard[:])
 	p.played(0)
 	if delay, ok := p.finder.take(p.echo[:], p.heard[:]); ok {
 		p.follow(delay)
@@ -180,7 +172,7 @@ func (p *canceller) clean(mic []int16) {
 	if !p.bare {
 		p.agc.pass(p.result[:], p.gate.hold > 0)
 	}
-	C.intercom_converter_out(p.convert, int16s(p.result[:]), int16s(mic))
+	p.out.period(p.result[:], mic)
 	if p.learned.Load() || p.bare {
 		p.gate.hold = 0
 	}
@@ -213,7 +205,7 @@ func (p *canceller) played(lag int) {
 
 // play remembers a period of the loudspeaker.
 func (p *canceller) play(speaker []int16) {
-	C.intercom_converter_speaker(p.convert, int16s(speaker), int16s(p.history[p.at:]))
+	p.speaker.period(speaker, p.history[p.at:p.at+periodSamples])
 	p.at = (p.at + periodSamples) % len(p.history)
 	p.gate.hear(speaker)
 }
