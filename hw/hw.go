@@ -25,7 +25,7 @@ type Edge struct {
 	Line   string
 	Active bool
 	At     time.Time // when the line changed, by the kernel where it tells
-	Lost   int       // edges of this line lost before this one, because nobody read them
+	Lost   int       // edges of this line lost before this one, because nobody read them; 1 where only that is known
 }
 
 // Lines is a set of lines that can be taken into use.

@@ -15,10 +15,10 @@ import (
 )
 
 // driverPackages have tests for real drivers, behind the tag guest.
-var driverPackages = []string{"hw/cdev", "capture/v4l2", "capture/alsa", "capture/m2m"}
+var driverPackages = []string{"hw/cdev", "hw/evdev", "capture/v4l2", "capture/alsa", "capture/m2m"}
 
 // TestGuestDrivers runs the contracts of the packages that talk to drivers where the drivers
-// are: lines on a simulated chip, pictures of vivid, a virtual codec, sound on a loopback card.
+// are: lines on a simulated chip, keys of made-up keypads, pictures of vivid, a virtual codec, sound on a loopback card.
 func TestGuestDrivers(t *testing.T) {
 	g := newGuest(t)
 	for _, p := range driverPackages {

@@ -76,12 +76,10 @@ type config struct {
 
 		AfterOpening conf.Duration `toml:"after_opening"`
 	} `toml:"call"`
-	Button []button `toml:"button"`
-	Flat   []flat   `toml:"flat"`
-	Keypad struct {
-		Forget conf.Duration `toml:"forget"`
-	} `toml:"keypad"`
-	Clock struct {
+	Button []button     `toml:"button"`
+	Flat   []flat       `toml:"flat"`
+	Keypad keypadConfig `toml:"keypad"`
+	Clock  struct {
 		Zone string `toml:"zone"`
 	} `toml:"clock"`
 	Records recordsConfig `toml:"records"`

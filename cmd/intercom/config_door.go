@@ -85,7 +85,7 @@ func (c *config) checkDoor() error {
 	if len(c.Button) == 0 && len(c.Flat) == 0 {
 		return c.wrong("button", "there is none: add a [[button]] with a name and residents")
 	}
-	for _, f := range []func() error{c.checkResidents, c.checkFlats, c.checkButtons, c.checkRecords} {
+	for _, f := range []func() error{c.checkResidents, c.checkFlats, c.checkButtons, c.checkKeypad, c.checkRecords} {
 		if err := f(); err != nil {
 			return err
 		}

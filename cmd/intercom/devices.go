@@ -14,6 +14,7 @@ import (
 	"intercom/capture/rpicam"
 	"intercom/capture/v4l2"
 	"intercom/hw/cdev"
+	"intercom/hw/evdev"
 )
 
 // found is what the machine has, as `intercom devices` tells it. The JSON is for programs:
@@ -23,6 +24,7 @@ type found struct {
 	Module   string        `json:"module_program"` // for camera modules; empty: there is none
 	Sound    []foundCard   `json:"sound"`
 	Chips    []foundChip   `json:"gpio_chips"`
+	Inputs   []foundInput  `json:"input_devices"`
 	Encoders []string      `json:"encoders"`
 	Hardware string        `json:"hardware_encoder"` // of H.264; empty: software
 	Problems []string      `json:"problems"`
@@ -96,7 +98,7 @@ func runDevices(_ context.Context, in invocation) error {
 
 // look lists the machine's devices. Cameras are opened for a moment.
 func look(c *config) *found {
-	f := &found{Cameras: []foundCamera{}, Sound: []foundCard{}, Chips: []foundChip{}, Encoders: []string{}, Problems: []string{}}
+	f := &found{Cameras: []foundCamera{}, Sound: []foundCard{}, Chips: []foundChip{}, Inputs: []foundInput{}, Encoders: []string{}, Problems: []string{}}
 	decode, err := decodeJPEG()
 	if err != nil {
 		f.Problems = append(f.Problems, err.Error())
@@ -119,6 +121,9 @@ func look(c *config) *found {
 	}
 	for _, chip := range cdev.List() {
 		f.Chips = append(f.Chips, lookChip(chip))
+	}
+	for _, d := range evdev.List() {
+		f.Inputs = append(f.Inputs, lookInput(d))
 	}
 	d := &devices{log: slog.New(slog.DiscardHandler)}
 	if err := d.coders(c); err != nil {
@@ -208,6 +213,7 @@ func (f *found) print(w io.Writer) error {
 			fmt.Fprintf(&b, "      %s:%-3d %s\n", c.Name, l.Offset, l)
 		}
 	}
+	f.printInputs(&b)
 	fmt.Fprintf(&b, "\nEncoders\n  %s\n", strings.Join(append(f.Encoders, f.none()...), ", "))
 	if f.Hardware != "" {
 		fmt.Fprintf(&b, "  H264 in hardware: %s\n", f.Hardware)

@@ -13,7 +13,7 @@ func TestDevices(t *testing.T) {
 	if code := dispatch(t.Context(), []string{"devices"}, &out, &errs); code != 0 {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
-	for _, want := range []string{"Cameras (camera.source)\n  ", "Sound cards (sound.microphone, sound.loudspeaker)\n  ", "GPIO chips (", "Encoders\n  "} {
+	for _, want := range []string{"Cameras (camera.source)\n  ", "Sound cards (sound.microphone, sound.loudspeaker)\n  ", "GPIO chips (", "Input devices (keypad.device, button.line with a key)\n  ", "Encoders\n  "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
@@ -54,6 +54,10 @@ func TestDevicesPrinted(t *testing.T) {
 		Sound:  []foundCard{{"Device", "USB Audio", "USB Audio at usb-3", true, false}},
 		Chips: []foundChip{{Name: "gpiochip0", Label: "pinctrl-bcm2711", Lines: []foundLine{
 			{0, "", false, "", false}, {1, "GPIO1", false, "", false}, {2, "", true, "led", true}, {3, "BTN", true, "intercom", false}}}},
+		Inputs: []foundInput{
+			{Path: "/dev/input/event3", Name: "Pad", Phys: "usb-1.2/input0", Links: []string{"usb-Acme_Pad-event-kbd"}, Keys: []string{"KEY_1", "KEY_2"}},
+			{Path: "/dev/input/event4", Problem: "permission denied"},
+		},
 		Encoders: []string{"video/H264", "audio/opus"},
 		Problems: []string{"something else"},
 	}
@@ -79,6 +83,14 @@ GPIO chips (button.line, lock.line, light.line)
       gpiochip0:1   GPIO1
       gpiochip0:2   output in use by "led"
       gpiochip0:3   BTN, input in use by "intercom"
+
+Input devices (keypad.device, button.line with a key)
+  "evdev:Pad"  /dev/input/event3
+      also "evdev:usb-Acme_Pad-event-kbd"
+      also "evdev:usb-1.2/input0"
+      has KEY_1 KEY_2
+  "evdev:/dev/input/event4"  /dev/input/event4
+      permission denied
 
 Encoders
   video/H264, audio/opus

@@ -18,7 +18,6 @@ import (
 	"syscall"
 
 	"intercom/hw"
-	"intercom/hw/cdev"
 )
 
 // version is set by the linker (see the Makefile).
@@ -94,7 +93,7 @@ func main() {
 
 // dispatch runs one command on this machine.
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return invocation{chips: cdev.Lines{}, stdout: stdout, stderr: stderr}.dispatch(ctx, args)
+	return invocation{chips: newMachine(), stdout: stdout, stderr: stderr}.dispatch(ctx, args)
 }
 
 // dispatch runs one command and returns the exit code. An error is one line on stderr.

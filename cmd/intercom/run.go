@@ -144,6 +144,9 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 	if lock != nil {
 		cfg.WatchLock = lock.Watch
 	}
+	if m, ok := chips.(*machine); ok {
+		cfg.WatchInputs = m.Watch
+	}
 	if err := c.wire(&cfg, chips, lock); err != nil {
 		return nil, exitError{exitConfig, err}
 	}
@@ -205,6 +208,7 @@ func (c *config) wire(s *station.Config, chips hw.Lines, lock *lockGuard) error 
 		s.Buttons = append(s.Buttons, station.Button{Label: "Hang up", Line: c.HangUp.named(c.HangUp.Name)})
 	}
 	s.Lines, s.Press = lines, lines.presser(c.button())
+	s.Keypad, _ = c.keypad()
 	s.Light = c.Light.named(c.Light.Name)
 	if c.Night.Line != "" {
 		s.Night = c.Night.named(nightLine)

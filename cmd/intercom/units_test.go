@@ -62,10 +62,10 @@ func TestUnitsPermit(t *testing.T) {
 			t.Errorf("%s has no %s: %q", key, word, u[key])
 		}
 	}
-	for _, class := range []string{"char-video4linux", "char-media", "char-alsa", "char-gpiochip"} {
+	for _, class := range []string{"char-video4linux", "char-media", "char-alsa", "char-gpiochip", "char-input"} {
 		has(station, "DeviceAllow", class)
 	}
-	for _, group := range []string{"video", "audio", "gpio"} {
+	for _, group := range []string{"video", "audio", "gpio", "input"} {
 		has(station, "SupplementaryGroups", group)
 	}
 	for _, family := range []string{"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"} { // netlink: netwatch, ICE

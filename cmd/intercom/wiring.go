@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -124,6 +125,8 @@ func newWiring(c *config, chips hw.Lines) (*wiring, error) {
 		add(b.Name, b.Line)
 	}
 	add(c.HangUp.Name, c.HangUp.Line)
+	_, keys := c.keypad()
+	maps.Copy(w.names, keys)
 	add(c.Light.Name, c.Light.Line)
 	if c.Night.Line != "" {
 		add(nightLine, c.Night.Line)
@@ -159,11 +162,16 @@ func (c *config) button() string {
 // real tells whether there is a line behind a name.
 func (w *wiring) real(name string) bool { return w.names[name] != "" }
 
-// Inputs is part of hw.Lines. The lines are all real or all simulated.
+// Inputs is part of hw.Lines.
 func (w *wiring) Inputs(lines ...hw.Line) (hw.Inputs, error) {
-	if len(lines) == 0 || !w.real(lines[0].Name) {
-		return w.board.Inputs(lines...)
-	}
+	return takeBoth(lines, func(l hw.Line) bool { return w.real(l.Name) }, wiredLines{w}, w.board)
+}
+
+// wiredLines are those lines of a wiring that are real.
+type wiredLines struct{ *wiring }
+
+// Inputs is part of hw.Lines.
+func (w wiredLines) Inputs(lines ...hw.Line) (hw.Inputs, error) {
 	purpose := map[string]string{}
 	lines = slices.Clone(lines)
 	for i, l := range lines {

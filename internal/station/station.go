@@ -62,6 +62,10 @@ type Config struct {
 	// nil when it is well, until ctx ends; nil: this process has the lines.
 	WatchLock func(ctx context.Context, report func(error)) error
 
+	// WatchInputs tells report which input devices are not there, and nil when all are, until ctx
+	// ends; nil: there are none that come and go.
+	WatchInputs func(ctx context.Context, report func(error)) error
+
 	// NewChat makes the connection; report is told what is wrong with it, and nil when it
 	// is up.
 	NewChat func(report func(error)) (Chat, error)
@@ -305,6 +309,9 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	if s.cfg.WatchLock != nil {
 		part(ctx, &parts, "watch on the locks' guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
+	}
+	if s.cfg.WatchInputs != nil {
+		part(ctx, &parts, "watch on input devices", func(ctx context.Context) error { return s.cfg.WatchInputs(ctx, s.report("input devices")) })
 	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, presses) })
 	l := &loop{

@@ -42,7 +42,7 @@ endef
 INTERCOM_POST_INSTALL_TARGET_HOOKS += INTERCOM_INSTALL_CONFIGURATION
 
 define INTERCOM_USERS
-	intercom -1 intercom -1 * /var/lib/intercom - audio,gpio,video Video door station
+	intercom -1 intercom -1 * /var/lib/intercom - audio,gpio,input,video Video door station
 endef
 
 define INTERCOM_PERMISSIONS
