@@ -129,6 +129,7 @@ func (s Sound) Findings() []Finding {
 		say(notice("Microphone and loudspeaker have clocks of their own, %.0f millionths apart: echo is cancelled better with one sound card for both.", math.Abs(s.Clock)))
 	}
 	switch {
+	case s.Jumped != 0: // what is cut out of a sweep looks like distortion
 	case s.Distortion > overtones:
 		say(notice("The loudspeaker distorts (%.0f %%), which a canceller cannot take out: turn sound.volume down, or use a better loudspeaker, or sound.echo = \"half-duplex\".", 100*s.Distortion))
 	case s.Distortion > tolerable:
