@@ -23,7 +23,7 @@ func randomInput(r *rand.Rand, s State) Input {
 	case 0, 1, 2:
 		return Pressed{Button: []string{"one", "two", "list", "hang-up"}[r.IntN(4)], Long: r.IntN(4) == 0}
 	case 3, 4, 5:
-		return Key{[]rune("1234##C")[r.IntN(7)]}
+		return Key{[]rune("1234##C*")[r.IntN(8)]}
 	case 6:
 		return LinkChanged{r.IntN(3) > 0}
 	case 7:
@@ -80,7 +80,7 @@ func checkState(t *testing.T, s State, effects []Effect, shown LightState) {
 		t.Fatalf("%v, and the light shows %q", s.Phase, s.Shows)
 	case s.Shows == LightIdle && (!s.link || s.fault || s.blocked):
 		t.Fatalf("the light shows %q although link %v, fault %v, blocked %v", s.Shows, s.link, s.fault, s.blocked)
-	case s.Phase == Idle && (s.Call != "" || s.User != 0 || s.Flat != "" || s.ending || s.visit.target != nil || s.Typed != ""):
+	case s.Phase == Idle && (s.Call != "" || s.User != 0 || s.Flat != "" || s.ending || s.visit.target != nil || s.Typed+s.secret != "" || s.coding):
 		t.Fatalf("something is left in an idle door: %+v", s)
 	case s.Phase == Talking && (s.Call == "" || s.User == 0):
 		t.Fatalf("talking to nobody: %+v", s)

@@ -74,9 +74,11 @@ func (n *step) contact(in Contact) {
 	case ContactForced:
 		l.alarm = true
 		n.note(Note{Type: NoteForced, Name: in.Lock, Text: fmt.Sprintf("door %q was opened and its lock was not", in.Lock)})
+		n.warn(request{}, in.Lock, ReasonForced)
 	case ContactHeld:
 		l.alarm = true
 		n.note(Note{Type: NoteHeldOpen, Name: in.Lock, Text: fmt.Sprintf("door %q stands open for too long", in.Lock)})
+		n.warn(request{}, in.Lock, ReasonHeldOpen)
 	case ContactClosed:
 		if l.alarm {
 			l.alarm = false
@@ -89,7 +91,9 @@ func (n *step) tamper(in Tamper) {
 	if in.Blocked == n.blocked {
 		return
 	}
-	n.blocked = in.Blocked
+	if n.blocked = in.Blocked; n.blocked {
+		n.warn(request{}, "", ReasonTampered)
+	}
 	switch {
 	case !in.Blocked:
 		n.note(Note{Type: NoteTamperOver, Text: "the locks can be opened again"})

@@ -3,9 +3,11 @@ package door
 import (
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"intercom/door/access"
 	"intercom/signaling"
 )
 
@@ -16,7 +18,16 @@ func TestNeverOpensByItself(t *testing.T) {
 	calls := []string{"", "1", "2", "3", "s"}
 	commands := []string{CommandUnlock, CommandUnlock, CommandUnlock, "", "UNLOCK"}
 	r := rand.New(rand.NewPCG(1, 2))
+	var typing []Input
 	any := func(call string) Input {
+		if len(typing) > 0 && r.IntN(10) > 0 {
+			in := typing[0]
+			typing = typing[1:]
+			return in
+		}
+		if r.IntN(40) == 0 {
+			typing = keys([]string{"*1234#", "1234#", "*1235#", "**1234#", "*12C34#"}[r.IntN(5)])
+		}
 		u, c := users[r.IntN(len(users))], calls[r.IntN(len(calls))]
 		if r.IntN(2) == 0 {
 			c = call // the door's own
@@ -28,9 +39,17 @@ func TestNeverOpensByItself(t *testing.T) {
 			Ended{c, End(r.IntN(4)), "x"}, LockChanged{Lock: "door", Open: r.IntN(2) == 0}, LockChanged{Lock: "other", Open: true}, LockFailed{"door", "x"}, Fault{r.IntN(2) == 0}, Wake{}, nil,
 		}[r.IntN(18)]
 	}
-	opens, refusals := 0, 0
+	cfg := setup()
+	cfg.Residents[0].PIN = "1234"
+	cfg.Residents[0].Opens = []access.Rule{{Lock: "door", Call: true, Account: true, Keypad: true}}
+	first, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens, codes, refusals := 0, 0, 0
 	for range 4000 {
-		x := newTable(t)
+		x := &table{t: t, state: first, now: time.Unix(1e9, 0)}
+		typed := ""                              // all keys so far
 		talking, with := "", signaling.UserID(0) // the observer's: from effects and inputs
 		ringing := ""
 		var lastOpen time.Time
@@ -48,6 +67,9 @@ func TestNeverOpensByItself(t *testing.T) {
 					ringing = ""
 				}
 			}
+			if k, ok := in.(Key); ok {
+				typed += string(k.Symbol)
+			}
 			before := x.state
 			var effects []Effect
 			x.state, effects, x.wake = x.state.Next(x.now, in)
@@ -64,7 +86,9 @@ func TestNeverOpensByItself(t *testing.T) {
 				case Open:
 					granted = true
 					opens++
-					if !isAsk || !asked.Live || asked.Command != CommandUnlock || asked.Call == "" || asked.Call != talking || asked.User != with || asked.User != anna && asked.User != ben {
+					if _, key := in.(Key); key && strings.HasSuffix(typed, "*1234#") {
+						codes++
+					} else if !isAsk || !asked.Live || asked.Command != CommandUnlock || asked.Call == "" || asked.Call != talking || asked.User != with || asked.User != anna && asked.User != ben {
 						t.Fatalf("opened by %#v while talking to %d in %q", in, with, talking)
 					}
 					if !lastOpen.IsZero() && x.now.Sub(lastOpen) < 2*time.Second {
@@ -92,7 +116,7 @@ func TestNeverOpensByItself(t *testing.T) {
 			}
 		}
 	}
-	if opens < 100 || refusals < 1000 {
-		t.Errorf("only %d openings and %d refusals were tried: the test proves little", opens, refusals)
+	if opens < 100 || codes < 100 || refusals < 1000 {
+		t.Errorf("only %d openings, %d by code, and %d refusals were tried: the test proves little", opens, codes, refusals)
 	}
 }

@@ -28,6 +28,8 @@ const (
 	ReasonDuress     = "under duress"
 	ReasonNoLink     = "the chat server is not reached"
 	ReasonNoFlat     = "there is no such flat"
+	ReasonForced     = "the door was forced"
+	ReasonHeldOpen   = "the door is held open"
 )
 
 // keypad is the name of the one that takes codes.
@@ -120,6 +122,11 @@ func (n *step) judged(by request, v access.Verdict, what string) {
 // visitor nor the phone that asked is to notice it.
 func (n *step) alarm(by request, lock, reason, text string) {
 	n.note(Note{Type: NoteAlarm, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
+	n.warn(by, lock, reason)
+}
+
+// warn tells those who want to be told, but for who it was.
+func (n *step) warn(by request, lock, reason string) {
 	for _, u := range n.cfg.Alarm {
 		if u == by.user {
 			continue

@@ -203,3 +203,20 @@ func TestCommandsOfStrangers(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestWarnings: who wants to be told of alarms is told what happens to the door, too.
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		in   Input
+		want string
+	}{
+		{Contact{"door", ContactForced}, "forced; Tell{ 2001 message map[event:alarm lock:door reason:the door was forced]}; Tell{ 2002 message map[event:alarm lock:door reason:the door was forced]}"},
+		{Contact{"door", ContactHeld}, "held_open; Tell{ 2001 message map[event:alarm lock:door reason:the door is held open]}; Tell{ 2002 message map[event:alarm lock:door reason:the door is held open]}"},
+		{Tamper{Blocked: true}, "Tell{ 2001 message map[event:alarm lock: reason:somebody tampers with the station]}; Tell{ 2002 message map[event:alarm lock: reason:somebody tampers with the station]}; tampered; light fault"},
+		{Contact{"door", ContactOpen}, ""},
+	} {
+		if got := show(newGuarded(t).run(c.in)); got != c.want {
+			t.Errorf("%#v\ngot  %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}

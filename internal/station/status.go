@@ -115,7 +115,7 @@ func (s *Station) Status() control.Status {
 			st.Buttons = append(st.Buttons, control.Button{Name: b.Line.Name, Label: b.Label})
 		}
 	}
-	st.Keypad = len(s.cfg.Keypad) > 0
+	st.Keypad = len(s.cfg.Keypad) > 0 || slices.ContainsFunc(s.cfg.Door.Residents, func(r door.Resident) bool { return r.PIN != "" })
 	for _, f := range s.cfg.Door.Flats {
 		st.Keypad = st.Keypad || door.Dialled(f.Name)
 		if !f.Hidden {
