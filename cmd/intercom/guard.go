@@ -208,6 +208,9 @@ type lockGuard struct {
 	config string // file
 	socket string
 	child  bool // we start it if it does not run
+
+	mu   sync.Mutex
+	last <-chan struct{} // closed when the last one that we started has ended; nil: there is none
 }
 
 // newLockGuard returns nil if all locks are simulated. A socket that is given is that of a
@@ -254,7 +257,12 @@ func (g *lockGuard) start() error {
 	g.log.Info("a guard of the lock was started", "process", cmd.Process.Pid, "log", g.logFile())
 	// It ends after us, if all goes well; if not, no zombie stays. This goroutine ends with it, or
 	// with the process.
+	ended := make(chan struct{})
+	g.mu.Lock()
+	g.last = ended
+	g.mu.Unlock()
 	go func() {
+		defer close(ended)
 		if err := cmd.Wait(); err != nil {
 			g.log.Error("the lock's guard has ended", "cause", err, "log", g.logFile())
 		}
@@ -287,12 +295,29 @@ func (g *lockGuard) begin(ctx context.Context) {
 	}
 }
 
-// finish ends a guard that a station started.
+// finish ends a guard that a station started, also one that is about to begin.
 func (g *lockGuard) finish() {
 	if g == nil || !g.child {
 		return
 	}
-	if err := g.End(); err != nil && !errors.Is(err, guard.ErrNotRunning) {
+	err := g.End()
+	for end := time.Now().Add(startLimit); errors.Is(err, guard.ErrNotRunning) && g.begins() && time.Now().Before(end); err = g.End() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil && !errors.Is(err, guard.ErrNotRunning) {
 		g.log.Warn("the lock's guard does not end", "cause", err)
+	}
+}
+
+// begins tells whether a guard that we started has not ended.
+func (g *lockGuard) begins() bool {
+	g.mu.Lock()
+	last := g.last
+	g.mu.Unlock()
+	select {
+	case <-last:
+		return false
+	default:
+		return last != nil
 	}
 }

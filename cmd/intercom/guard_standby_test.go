@@ -84,6 +84,22 @@ func TestKilledGuardWithAnother(t *testing.T) {
 	}
 }
 
+// TestPanickingStation: a panic in any goroutine of the station is the end of its process, and
+// the guard makes the line safe.
+func TestPanickingStation(t *testing.T) {
+	for _, where := range []string{"watch", "elsewhere"} {
+		t.Run(where, func(t *testing.T) {
+			b := newLockBench(t)
+			t.Setenv(panicEnv, where)
+			station := b.opener()
+			if err := station.Wait(); err == nil {
+				t.Error("the station ended in good order")
+			}
+			t.Logf("panicked: safe after %v", b.awaitOpen(false, time.Second))
+		})
+	}
+}
+
 // TestSeveralLocks: a strike and a magnet, both safe by one command, with a guard and without.
 func TestSeveralLocks(t *testing.T) {
 	b := newLockBench(t)

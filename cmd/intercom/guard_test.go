@@ -26,6 +26,10 @@ import (
 // linesEnv names the folder of a process's lines: with it the test's binary is intercom.
 const linesEnv = "INTERCOM_TEST_LINES"
 
+// panicEnv has a station panic while its lock is open: in the "watch" on the guard, or
+// "elsewhere".
+const panicEnv = "INTERCOM_TEST_PANIC"
+
 func TestMain(m *testing.M) {
 	dir := os.Getenv(linesEnv)
 	if dir == "" {
@@ -70,7 +74,21 @@ func openLock(ctx context.Context, chips hw.Lines, config string) error {
 	defer lock.finish()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { _ = lock.Watch(ctx, func(error) {}) })
+	panicIn := os.Getenv(panicEnv)
+	wg.Go(func() {
+		open := 0
+		_ = lock.Watch(ctx, func(error) {
+			if r.State().Locks[0].Open {
+				open++
+			}
+			if open == 5 && panicIn == "watch" { // it is open for half a second
+				panic("in the watch")
+			}
+			if open == 5 && panicIn == "elsewhere" {
+				go panic("elsewhere")
+			}
+		})
+	})
 	wg.Go(func() {
 		for r.Open(ctx, c.Lock[0].Name, 0) != nil && ctx.Err() == nil {
 			time.Sleep(100 * time.Millisecond) // the guard's pause

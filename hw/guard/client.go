@@ -19,7 +19,7 @@ var ErrNotRunning = errors.New("no guard is running")
 
 // Times of a client.
 const (
-	pingEvery    = Silence / 8
+	pingEvery    = Silence / 20
 	replyTimeout = time.Second // for one request; the lock's loop waits that long at most
 	startPause   = 2 * time.Second
 )
@@ -235,7 +235,7 @@ func (c *Client) checkOnce() error {
 	return first
 }
 
-// Watch asks the guard four times a second how it is, until ctx ends, and tells report what
+// Watch asks the guard ten times a second how it is, until ctx ends, and tells report what
 // is wrong: that it is gone, that a line does not obey, that it made a line safe by
 // itself. It tells nil when all is well. While an output is in use Watch must run, or the
 // guard takes the station for dead. One that was well and has gone is started again at once,

@@ -168,7 +168,7 @@ func (n *step) due() (first time.Time) {
 
 // show is the state for those who look.
 func (s state) show(locks []Lock) *State {
-	out := &State{Blocked: s.box.until}
+	out := &State{Case: s.box.open, Blocked: s.box.until}
 	for i, l := range s.locks {
 		st := LockState{Name: locks[i].Line.Name, Open: l.maybeOpen(), Since: l.since, Fault: l.cause}
 		switch {

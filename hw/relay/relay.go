@@ -138,6 +138,7 @@ func (k Kind) String() string { return kindNames[k] }
 // State is what the guard knows.
 type State struct {
 	Locks   []LockState // in the order of Config.Locks
+	Case    bool        // is open: nothing opens
 	Blocked time.Time   // nothing opens until then, or longer; zero: nothing blocks
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"intercom/door"
+	"intercom/hw"
 	"intercom/hw/relay"
 	"intercom/internal/control"
 )
@@ -27,6 +28,13 @@ func (s *Station) locks() []control.Lock {
 		all = append(all, control.Lock{Name: l.Name, Open: l.Open, Door: doorWords[l.Door]})
 	}
 	return all
+}
+
+// besideLock tells whether a line is that of an exit, of a contact or of the case.
+func (s *Station) besideLock(name string) bool {
+	is := func(l *hw.Line) bool { return l != nil && l.Name == name }
+	t := s.cfg.Locks.Tamper
+	return t != nil && is(&t.Line) || slices.ContainsFunc(s.cfg.Locks.Locks, func(l relay.Lock) bool { return is(l.Exit) || is(l.Contact) })
 }
 
 var doorWords = map[relay.Door]string{relay.Closed: "closed", relay.Ajar: "open"}
@@ -69,9 +77,10 @@ func (l *loop) tampered(ctx context.Context, reason string) {
 		text += " (" + reason + ")"
 	}
 	l.health.Report(caseCondition, errors.New(text))
-	until := l.guard.State().Blocked
-	if until.Before(time.Now()) {
-		until = time.Time{}
+	state := l.guard.State()
+	until := state.Blocked
+	if state.Case {
+		until = time.Time{} // nobody knows: it counts from when it is closed
 	}
 	l.take(ctx, door.Tamper{Blocked: true, Until: until})
 }

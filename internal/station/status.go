@@ -19,9 +19,13 @@ var _ control.Station = (*Station)(nil)
 // errStopping is told to who asks a station that is not running, or no longer.
 var errStopping = errors.New("the station is not running")
 
-// Press presses and releases a button.
+// Press presses and releases a button, or has a simulated line beside a lock change and change
+// back: the button inside, the door's contact, the case's.
 func (s *Station) Press(ctx context.Context, name string) error {
 	i := slices.IndexFunc(s.cfg.Door.Buttons, func(b door.Button) bool { return b.Name == name })
+	if i < 0 && s.cfg.Press != nil && s.besideLock(name) {
+		return s.cfg.Press(name)
+	}
 	if i < 0 {
 		names := make([]string, len(s.cfg.Door.Buttons))
 		for i, b := range s.cfg.Door.Buttons {

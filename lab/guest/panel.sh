@@ -5,7 +5,7 @@ mkdir -p $c/bank0
 echo 16 >$c/bank0/num_lines
 echo panel >$c/bank0/label
 i=0
-for name in BTN_CALL BTN_CALL2 BTN_HANGUP DOOR_SENSE RELAY_DOOR RELAY_GATE LED_STATUS LIGHT; do
+for name in BTN_CALL BTN_CALL2 BTN_HANGUP DOOR_SENSE RELAY_DOOR RELAY_GATE LED_STATUS LIGHT EXIT_DOOR EXIT_GATE GATE_SENSE CASE; do
 	mkdir $c/bank0/line$i
 	echo $name >$c/bank0/line$i/name
 	i=$((i + 1))

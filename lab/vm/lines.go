@@ -12,7 +12,7 @@ import (
 )
 
 // Lines of the panel's GPIO chip, which is labelled "panel", in the order of their
-// offsets (lab/guest/panel.sh). Eight more have no name: "#8" to "#15", here alone.
+// offsets (lab/guest/panel.sh). Four more have no name: "#12" to "#15", here alone.
 const (
 	ButtonCall   = "BTN_CALL"
 	ButtonCall2  = "BTN_CALL2"
@@ -22,6 +22,10 @@ const (
 	RelayGate    = "RELAY_GATE"
 	LEDStatus    = "LED_STATUS"
 	Light        = "LIGHT"
+	ExitDoor     = "EXIT_DOOR"
+	ExitGate     = "EXIT_GATE"
+	GateSense    = "GATE_SENSE"
+	Case         = "CASE"
 )
 
 // LineState is the level of a line: what the program drives, or else the line's pull.
