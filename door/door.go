@@ -64,6 +64,7 @@ type State struct {
 
 	refused      int       // requests, since
 	refusedSince time.Time // then
+	unnoted      []unnoted // of them; never changed in place
 }
 
 // lock is what is known of a lock.
@@ -96,6 +97,15 @@ func (t *timers) next() (first time.Time) {
 	return first
 }
 
+// due is when something is, whatever the phase.
+func (s *State) due() time.Time {
+	first := s.timers.next()
+	if at := s.refusedSince.Add(refusalsTime); len(s.unnoted) > 0 && (first.IsZero() || at.Before(first)) {
+		first = at
+	}
+	return first
+}
+
 // New returns a door with nobody in front of it and no link.
 func New(cfg Config) (State, error) {
 	if err := cfg.check(); err != nil {
@@ -120,7 +130,7 @@ func (s State) Next(now time.Time, in Input) (State, []Effect, time.Time) {
 		n.Shows = l
 		n.do(Light{Show: l})
 	}
-	return n.State, n.effects, n.timers.next()
+	return n.State, n.effects, n.due()
 }
 
 // step is one call of Next.
@@ -175,6 +185,7 @@ func (n *step) take(in Input) {
 
 // wake does what is due, each thing once.
 func (n *step) wake() {
+	n.sumUp()
 	for i, do := range [timerCount]func(){
 		timerPhase: n.phaseOver, timerStep: n.stepDue, timerShot: func() { n.do(Snapshot{}) },
 		timerLeave: func() { n.hangUp(ReasonOpened) }, timerTyped: n.forget,

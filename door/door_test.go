@@ -202,10 +202,19 @@ func TestFloodOfRequests(t *testing.T) {
 	if noted != refusalsNoted {
 		t.Errorf("%d of 5000 requests in 50 s were noted, want %d", noted, refusalsNoted)
 	}
-	x.now = x.now.Add(time.Minute)
+	if want := x.state.refusedSince.Add(refusalsTime); !x.wake.Equal(want) {
+		t.Errorf("it wakes at %v to sum up, want %v", x.wake, want)
+	}
+	x.now = x.wake.Add(-time.Second)
+	if got, want := x.run(Wake{}), fmt.Sprintf("%d more requests were refused: not a resident", 5000-refusalsNoted); len(got) != 1 || got[0].(Note).Text != want {
+		t.Errorf("summed up: %+v, want %q", got, want)
+	}
+	if !x.wake.IsZero() {
+		t.Errorf("it wakes again, at %v", x.wake)
+	}
 	ask(1)
 	if noted != refusalsNoted+1 {
-		t.Error("after a quiet minute a request was not noted")
+		t.Error("after a minute a request was not noted")
 	}
 }
 

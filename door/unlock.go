@@ -161,15 +161,17 @@ const (
 
 // refuse notes a refusal and tells it to who asked, if there is a call to tell it in.
 func (n *step) refuse(by request, lock, reason, text string) {
+	n.sumUp()
 	if n.now.Sub(n.refusedSince) >= refusalsTime {
 		n.refused, n.refusedSince = 0, n.now
 	}
 	n.refused++
 	switch {
 	case n.refused > refusalsNoted:
+		n.count(reason)
 		return
 	case n.refused == refusalsNoted:
-		text += "; what is refused in the next minute is not noted"
+		text += "; what else is refused within a minute is counted"
 	}
 	n.note(Note{Type: NoteRefused, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
 	info := map[string]string{"event": "refused", "reason": reason}
@@ -177,6 +179,41 @@ func (n *step) refuse(by request, lock, reason, text string) {
 		info["lock"] = lock
 	}
 	n.answer(by, info)
+}
+
+// unnoted is how many requests were refused for a reason and not noted one by one.
+type unnoted struct {
+	reason string
+	count  int
+}
+
+// reasonsCounted bounds the reasons, of which some are the engine's own words: all further
+// ones are counted together.
+const reasonsCounted = 30
+
+func (n *step) count(reason string) {
+	n.unnoted = slices.Clone(n.unnoted)
+	i := slices.IndexFunc(n.unnoted, func(u unnoted) bool { return u.reason == reason })
+	if i < 0 && len(n.unnoted) >= reasonsCounted {
+		i = reasonsCounted - 1
+	}
+	if i < 0 {
+		i = len(n.unnoted)
+		n.unnoted = append(n.unnoted, unnoted{reason: reason})
+	}
+	n.unnoted[i].count++
+}
+
+// sumUp notes how many requests were refused that were not noted, and why, once the time
+// for it has come.
+func (n *step) sumUp() {
+	if len(n.unnoted) == 0 || n.now.Sub(n.refusedSince) < refusalsTime {
+		return
+	}
+	for _, u := range n.unnoted {
+		n.note(Note{Type: NoteRefused, Reason: u.reason, Text: fmt.Sprintf("%d more requests were refused: %s", u.count, u.reason)})
+	}
+	n.unnoted = nil
 }
 
 // answer tells what became of a request the way it came, if that leads anywhere: a stranger

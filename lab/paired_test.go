@@ -5,7 +5,9 @@ package lab
 import (
 	"context"
 	"maps"
+	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,6 +246,29 @@ func TestPaired(t *testing.T) {
 		types("*135791#")
 		d.expect(t, soon, control.Alarm)
 		d.opened(t, anna, "PIN")
+	})
+
+	t.Run("page", func(t *testing.T) {
+		d.begin(t)
+		var link string
+		d.control(t, func(ctx context.Context, c *control.Client) error {
+			made, err := c.Pair(ctx, "Ben", "page")
+			link = made.Link
+			return err
+		})
+		r := &resident{newPage(t, "page-ben", browser.ProbeConfig{}), ben}
+		must(t, r.Goto(t.Context(), d.page+"#"+url.PathEscape(link)))
+		r.is(t, 20*time.Second, "ready")
+		d.press(t)
+		r.answers(t, d.door)
+		r.click(t, "#open")
+		d.opened(t, ben, "key")
+		must(t, r.Wait(t.Context(), quick, "() => document.querySelector('#receipt').dataset.event === 'opened'", nil))
+		var address string
+		must(t, r.Eval(t.Context(), "() => location.href", nil, &address))
+		if strings.Contains(address, "secret") {
+			t.Error("the key is still in the page's address")
+		}
 	})
 
 	t.Run("revoked in a call", func(t *testing.T) {

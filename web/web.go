@@ -36,6 +36,7 @@
 //	#notice             data-kind: info warning error; how the last call ended, what is wrong
 //	#video              the visitor, picture and sound
 //
+// What intercom pair has shown, behind the # of the address, makes the phone a paired one.
 // ?tone=HZ in the address sends a tone in place of the microphone. Performance marks, each
 // with the session's id as detail: call-received, answer (the button), accept (given to
 // the SDK), first-frame (shown). window.intercom is {QB, session()}.

@@ -2,6 +2,7 @@
 // a time, with the door, in either direction.
 
 import { duration } from "./dom.js";
+import { request, take } from "./key.js";
 import { outgoing } from "./media.js";
 import { Ring } from "./ring.js";
 import { Screen } from "./screen.js";
@@ -70,7 +71,9 @@ class Phone {
       this.#fail(`Get it with “npm pack quickblox@2.23.0”, put its quickblox.min.js into ${folder}, and load this page again. “make demo” does all that.`);
       return;
     }
-    const login = new URLSearchParams(location.search).get("as");
+    const paired = take();
+    if (paired) this.#notify("info", "This phone is paired: it opens with its key.");
+    const login = new URLSearchParams(location.search).get("as") ?? this.#config.residents.find((r) => r.id === paired)?.login;
     if (login) this.#choose(login);
     else this.#draw();
   }
@@ -116,7 +119,7 @@ class Phone {
   async #load() {
     const QB = await load(this.#config);
     Object.assign(QB.webrtc, {
-      onCallListener: (session) => this.#onCall(session),
+      onCallListener: (session, info) => this.#onCall(session, info),
       onAcceptCallListener: (session) => this.#onAccept(session),
       onRejectCallListener: (session, _user, info) => this.#finish(session, "warning", said("The door declined the call", info)),
       onStopCallListener: (session, _user, info) => this.#onStop(session, info),
@@ -154,7 +157,7 @@ class Phone {
 
   // Calls: what the SDK tells.
 
-  #onCall(session) {
+  #onCall(session, info) {
     mark("call-received", session);
     if (this.#call) {
       // The SDK refuses a second call by itself, but not while the microphone opens for a
@@ -162,7 +165,7 @@ class Phone {
       setTimeout(() => session.reject({}));
       return;
     }
-    this.#call = { session, phase: "ringing" };
+    this.#call = { session, phase: "ringing", challenge: info?.challenge ?? "" };
     this.#clearMessages();
     this.#ring.start();
     this.#rings();
@@ -189,7 +192,11 @@ class Phone {
       session.reject({});
       return;
     }
-    if (info.event === "opened") this.#setReceipt("opened", "The door is open");
+    if (info.challenge) this.#call.challenge = info.challenge;
+    if (info.reason === "the challenge is too old" && !this.#call.renewed) {
+      this.#call.renewed = true; // the answer has brought another one
+      this.#ask();
+    } else if (info.event === "opened") this.#setReceipt("opened", "The door is open");
     else if (info.event === "refused") this.#setReceipt("refused", said("The door stays shut", info));
   }
 
@@ -328,9 +335,17 @@ class Phone {
 
   #openDoor() {
     if (this.#call?.phase !== "talking" || this.#receipt?.event === "sent") return;
+    this.#call.renewed = false;
+    this.#ask();
+  }
+
+  async #ask() {
+    const call = this.#call;
     this.#setReceipt("sent", "Asking the door to open");
     try {
-      this.#call.session.update({ userInfo: { command: "unlock" } });
+      const userInfo = await request(this.#who.id, call.challenge ?? "", call.session.ID);
+      if (call !== this.#call) return;
+      call.session.update({ userInfo });
     } catch {
       this.#setReceipt("lost", "Not sent: the server is out of reach");
     }
