@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -189,7 +188,7 @@ func (c *config) openKeys(s *station.Config) (err error) {
 		return nil
 	}
 	if s.Keyring, err = keyring.Open(c.Access.Keys); err != nil {
-		return exitError{exitConfig, c.wrong("access.keys", "%v", errors.Unwrap(err))}
+		return exitError{exitConfig, c.wrong("access.keys", "%v", err)}
 	}
 	return nil
 }

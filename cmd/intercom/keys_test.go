@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -178,5 +180,19 @@ func TestPairCommands(t *testing.T) {
 	}
 	if got := ask(0, "keys", "--format", "json"); strings.TrimSpace(got) != "[]" {
 		t.Errorf("keys: %s", got)
+	}
+}
+
+// TestDamagedKeys: a door whose keys cannot be trusted does not start, and says what to do.
+func TestDamagedKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(path, []byte(`{"version":1,"sha256":"","keys":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := write(t, flats+"[access]\nkeys = \""+path+"\"\n")
+	var out, errs bytes.Buffer
+	code := dispatch(t.Context(), []string{"run", "--config", config, "--control", filepath.Join(t.TempDir(), "s")}, &out, &errs)
+	if got := errs.String(); code != exitConfig || !strings.Contains(got, path) || !strings.Contains(got, "backup") || !strings.Contains(got, "access.keys") {
+		t.Errorf("exit %d: %s", code, got)
 	}
 }
