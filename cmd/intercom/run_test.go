@@ -20,24 +20,6 @@ import (
 	"intercom/sandbox"
 )
 
-// output is a program's output that is read while it runs.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 // begin runs a command until the test ends and returns its control socket and output. It
 // must end with exit code 0 then.
 func begin(t *testing.T, args ...string) (socket string, out *output) {
