@@ -3,12 +3,13 @@
 # packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
 # nothing and costs a fraction of a second.
 #
-#   scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross
+#   scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross|cross-test
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross}
+what=${1:?usage: scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross|cross-test}
 
 build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
+compilers="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf g++-arm-linux-gnueabihf libc6-dev-armhf-cross"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
@@ -17,7 +18,8 @@ test) debian="$build libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng ip
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
-cross) debian="$build gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+cross) debian="$build $compilers" ;;
+cross-test) debian="$build $compilers qemu-user ffmpeg" ;;
 *) echo "setup: unknown target $what" >&2; exit 2 ;;
 esac
 
@@ -52,8 +54,11 @@ else
 	if [ "$what" = lab ] || [ "$what" = lab-arm64 ]; then
 		die "the lab's guest is made of Debian's packages: it needs a Debian machine"
 	fi
-	if [ "$what" = cross ]; then
-		command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(aarch64-linux-gnu-g++)
+	if [ "$what" = cross ] || [ "$what" = cross-test ]; then
+		for c in aarch64-linux-gnu-g++ arm-linux-gnueabihf-g++; do command -v $c >/dev/null || missing+=("$c"); done
+	fi
+	if [ "$what" = cross-test ]; then
+		for c in qemu-aarch64 qemu-arm ffmpeg; do command -v $c >/dev/null || missing+=("$c"); done
 	fi
 fi
 if [ ${#missing[@]} -gt 0 ]; then
@@ -90,19 +95,24 @@ if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
 fi
 
 foreign="libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
-if [ "$what" = cross ] && [ "$(cat build/sysroot/arm64/.done 2>/dev/null)" != "$foreign" ]; then
-	# Libraries for arm64 go into a folder of their own: the machine keeps one architecture.
-	note "fetching for arm64 into build/sysroot/arm64: $foreign"
-	s=$PWD/build/sysroot/arm64
+# Libraries for another architecture go into a folder of their own: the machine keeps one.
+sysroot() { # sysroot DEBIAN'S NAME OF THE ARCHITECTURE
+	local arch=$1 s=$PWD/build/sysroot/$1 p
+	[ "$(cat "$s/.done" 2>/dev/null)" != "$foreign" ] || return 0
+	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put headers and static libraries for $arch of $foreign into build/sysroot/$arch/usr, and these names into build/sysroot/$arch/.done"
+	note "fetching for $arch into build/sysroot/$arch: $foreign"
 	rm -rf "$s"
 	mkdir -p "$s/apt/lists/partial" "$s/apt/archives/partial"
-	apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
+	local apt=(apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
 		-o Dir::Cache="$s/apt" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none)
-	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put headers and static libraries for arm64 of $foreign into build/sysroot/arm64/usr, and these names into build/sysroot/arm64/.done"
-	"${apt[@]}" update
+	"${apt[@]}" update || note "a list of packages could not be had; going on with the others"
 	for p in $foreign; do
-		(cd "$s" && "${apt[@]}" download "$p:arm64" && dpkg-deb -x "$p"_*_arm64.deb .)
+		(cd "$s" && "${apt[@]}" download "$p:$arch" && dpkg-deb -x "$p"_*_"$arch".deb .)
 	done
 	rm -rf "$s/apt" "$s"/*.deb
 	echo "$foreign" >"$s/.done"
+}
+if [ "$what" = cross ] || [ "$what" = cross-test ]; then
+	sysroot arm64
+	sysroot armhf
 fi

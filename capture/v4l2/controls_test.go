@@ -1,6 +1,7 @@
 package v4l2
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestControls(t *testing.T) {
 	}{
 		"unknown":  {map[string]int{"gian": 10}, `no control "gian"; it has auto_exposure (0 to 3), exposure_time_absolute (3 to 2047), gain`},
 		"too much": {map[string]int{"gain": 256}, "256 is not within 0 and 255"},
-		"too big":  {map[string]int{"gain": 1 << 40}, "is not within"},
+		"too big":  {map[string]int{"gain": math.MaxInt}, "is not within"},
 	} {
 		if _, err := plan(have, tt.want); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want %q in it", name, err, tt.says)

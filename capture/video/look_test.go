@@ -52,7 +52,7 @@ func (b *bench) wantReports(t *testing.T, want ...string) {
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !slices.Equal(slices.Compact(b.reports), want) {
+	if !slices.Equal(slices.Compact(slices.Clone(b.reports)), want) {
 		t.Errorf("reports %q, want %q", b.reports, want)
 	}
 }
@@ -96,6 +96,7 @@ func TestLookedForWhileOff(t *testing.T) {
 		b.wantReports(t, "camera: no such camera", "well", "camera: stalled")
 		f.absent.Store(true) // unplugged and
 		time.Sleep(lookEvery)
+		synctest.Wait()       // a look is due at this very moment
 		f.absent.Store(false) // plugged in again
 		time.Sleep(lookEvery)
 		b.wantReports(t, "camera: no such camera", "well", "camera: stalled", "camera: no such camera", "well")
