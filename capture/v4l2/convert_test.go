@@ -70,21 +70,24 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-func TestConvertAllocatesNothing(t *testing.T) {
-	l, err := newLayout(capture.YUYV, 640, 480, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, src := newReader(l, 20, nil), make([]byte, l.size())
-	run := func() {
-		f, err := r.frame(src, time.Now())
-		if err != nil || f == nil {
-			t.Fatalf("frame %v, error %v", f, err)
+// TestFramesAllocateNothing: whatever the camera delivers.
+func TestFramesAllocateNothing(t *testing.T) {
+	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV, capture.MJPEG, capture.AVC} {
+		l, err := newLayout(pixel, 640, 480, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		f.Release()
-	}
-	if got := testing.AllocsPerRun(20, run); got != 0 {
-		t.Errorf("%v allocations a frame, want 0", got)
+		r, src := newReader(l, 20, func([]byte, *capture.Frame) error { return nil }), make([]byte, l.size())
+		run := func() {
+			f, err := r.frame(src, time.Now())
+			if err != nil || f == nil {
+				t.Fatalf("%v: frame %v, error %v", pixel, f, err)
+			}
+			f.Release()
+		}
+		if got := testing.AllocsPerRun(20, run); got != 0 {
+			t.Errorf("%v: %v allocations a frame, want 0", pixel, got)
+		}
 	}
 }
 

@@ -402,34 +402,57 @@ func TestPacketsComeBack(t *testing.T) {
 	})
 }
 
+// TestAllocs: nothing is allocated between a camera's frame and a watcher's packet, whether it
+// is coded here, one or three watch, or it came coded. A packet of the feed is what a call's
+// track takes; capture/v4l2, the encoders and callcore have such tests of their parts.
 func TestAllocs(t *testing.T) {
-	b, err := New(Config{Camera: newCamera(), Encoders: map[capture.Codec]capture.NewEncoder{
-		capture.VP8: func(f capture.Format, out func(*capture.Packet)) (capture.Encoder, error) {
-			return &encoder{out: out, keys: make([]time.Time, 0, 1000), sets: make([]capture.Target, 0, 1000)}, nil
-		},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.running = true
-	watcher, err := b.Open(capture.VP8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := watcher.(*feed).lane
-	f := capture.NewFramePool(vga.Width, vga.Height, vga.FPS).Get()
-	ctx := t.Context()
-	if got := testing.AllocsPerRun(100, func() {
-		b.deliver(f)
-		if err := l.encode(l.box.take()); err != nil {
-			t.Fatal(err)
-		}
-		p, err := watcher.Next(ctx)
+	raw := capture.NewFramePool(vga.Width, vga.Height, vga.FPS).Get()
+	for _, tt := range []struct {
+		name     string
+		codec    capture.Codec
+		frames   []*capture.Frame
+		watchers int
+	}{
+		{"raw", capture.VP8, []*capture.Frame{raw}, 1},
+		{"raw, 3 watchers", capture.VP8, []*capture.Frame{raw}, 3},
+		{"passed through", capture.H264, []*capture.Frame{coded(aud, sps, pps, idr), coded(slice), coded(idr)}, 1},
+		{"passed through, 3 watchers", capture.H264, []*capture.Frame{coded(aud, sps, pps, idr), coded(slice), coded(idr)}, 3},
+	} {
+		b, err := New(Config{Camera: newCamera(), Encoders: map[capture.Codec]capture.NewEncoder{
+			capture.VP8: func(f capture.Format, out func(*capture.Packet)) (capture.Encoder, error) {
+				return &encoder{out: out, keys: make([]time.Time, 0, 1000), sets: make([]capture.Target, 0, 1000)}, nil
+			},
+			capture.H264: Passthrough,
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Release()
-	}); got != 0 {
-		t.Errorf("%v allocations from frame to packet, want 0", got)
+		b.running = true
+		var watchers []capture.Feed
+		for range tt.watchers {
+			w, err := b.Open(tt.codec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			watchers = append(watchers, w)
+		}
+		l := watchers[0].(*feed).lane
+		ctx, n := t.Context(), 0
+		if got := testing.AllocsPerRun(100, func() {
+			b.deliver(tt.frames[n%len(tt.frames)])
+			n++
+			f := l.box.take()
+			l.work(f)
+			f.Release()
+			for _, w := range watchers {
+				p, err := w.Next(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Release()
+			}
+		}); got != 0 {
+			t.Errorf("%s: %v allocations from frame to packet, want 0", tt.name, got)
+		}
 	}
 }

@@ -180,6 +180,7 @@ func TestTable(t *testing.T) {
 		c := r.median()
 		fmt.Fprintf(w, "%s\t%.4f\t%.3f\t%.1f\t\n", r.name, c.ratio, ms(c.cpu), c.allocs)
 	}
+	writeCoded(t, w, s)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
