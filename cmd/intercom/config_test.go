@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -183,4 +184,29 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%q: %q; want one line", c.args, errs.String())
 		}
 	}
+}
+
+// doorText is the configuration of a door that has little.
+func doorText(rest, chat, password string) string {
+	return fmt.Sprintf(`[account]
+application_id = 99
+auth_key = "demo-key"
+auth_secret = "demo-secret"
+login = "door"
+password = %q
+
+[server]
+api = "http://%s"
+chat_domain = "chat.localhost"
+chat = "tcp://%s"
+
+[[button]]
+name = "call"
+residents = ["Anna"]
+
+[[resident]]
+id = 2001
+name = "Anna"
+may_open = true
+`, password, rest, chat)
 }

@@ -127,7 +127,7 @@ func TestJournalFollow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	shown, stdout := io.Pipe()
 	ended := make(chan int, 1)
-	go func() { ended <- dispatch(ctx, []string{"journal", "--file", file, "--follow"}, stdout, &output{}) }()
+	go func() { ended <- dispatch(ctx, []string{"journal", "--file", file, "--follow"}, stdout, io.Discard) }()
 	j, err := journal.Open(file, 4096)
 	if err != nil {
 		t.Fatal(err)

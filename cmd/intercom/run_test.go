@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -119,30 +118,6 @@ func doorFile(t *testing.T, rest, chat, password string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func doorText(rest, chat, password string) string {
-	return fmt.Sprintf(`[account]
-application_id = 99
-auth_key = "demo-key"
-auth_secret = "demo-secret"
-login = "door"
-password = %q
-
-[server]
-api = "http://%s"
-chat_domain = "chat.localhost"
-chat = "tcp://%s"
-
-[[button]]
-name = "call"
-residents = ["Anna"]
-
-[[resident]]
-id = 2001
-name = "Anna"
-may_open = true
-`, password, rest, chat)
 }
 
 func TestRunWithWrongPassword(t *testing.T) {
