@@ -1,9 +1,10 @@
 //go:build cgo
 
-// On 32 bit ARM the compiler must be told that there is NEON; whether the processor has it is
-// asked below. Before any header: arm_neon.h declares what it may.
+// On 32 bit ARM the compiler must be told that there is NEON, and not to use it where we do not:
+// whether the processor has it is asked below. Before any header: arm_neon.h declares what it may.
 #if defined(__arm__)
 #pragma GCC target("fpu=neon")
+#pragma GCC optimize("no-tree-vectorize")
 #endif
 
 #include "rows.h"
