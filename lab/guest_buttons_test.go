@@ -41,7 +41,8 @@ func TestGuestButtons(t *testing.T) {
 	t.Run("storm", func(t *testing.T) {
 		d.begin(t)
 		begun := d.reported()
-		presses(200)
+		const storm = 200 // each is counted
+		presses(storm)
 		if e := d.expect(t, soon, control.HealthChanged); e.Name != "presses of hang-up" || e.Reason == "" {
 			t.Errorf("got %+v, want a complaint about the button", e)
 		}
@@ -50,6 +51,11 @@ func TestGuestButtons(t *testing.T) {
 		d.expect(t, soon, control.Ringing)
 		if n := d.pressed(begun, "hang-up"); n > burst {
 			t.Errorf("%d presses of a storm count, want at most %d", n, burst)
+		}
+		ignored := 0
+		e := d.expect(t, soon, control.Ignored)
+		if _, err := fmt.Sscanf(e.Text, `%d presses of "hang-up" were ignored`, &ignored); err != nil || ignored+d.pressed(begun, "hang-up") != storm {
+			t.Errorf("%q and %d that count, want %d: %v", e.Text, d.pressed(begun, "hang-up"), storm, err)
 		}
 		if e := d.expect(t, soon, control.HealthChanged); e.Name != "presses of hang-up" || e.Reason != "" {
 			t.Errorf("calm: got %+v", e)

@@ -147,18 +147,6 @@ func (p *Panel) Wake() time.Time {
 	return first
 }
 
-// Held returns the lines that are held, in order.
-func (p *Panel) Held() []string {
-	var held []string
-	for _, b := range p.buttons {
-		if b.down {
-			held = append(held, b.line)
-		}
-	}
-	slices.Sort(held)
-	return held
-}
-
 func (b *button) event(k Kind, at time.Time) Event { return Event{Kind: k, Line: b.line, At: at} }
 
 // edge takes a change of the button's line, or its first level.

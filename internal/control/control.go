@@ -29,6 +29,7 @@ type Event struct {
 // The types of events.
 const (
 	Pressed       = "pressed"        // a button; Name
+	Ignored       = "ignored"        // presses of button Name, which were too many; Text says how many
 	Ringing       = "ringing"        // the residents' phones are being called
 	Incoming      = "incoming"       // a resident calls the door
 	Dialled       = "dialled"        // flat Name, at the keypad; Reason if there is none

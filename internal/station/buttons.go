@@ -10,6 +10,7 @@ import (
 	"intercom/door"
 	"intercom/hw"
 	"intercom/hw/press"
+	"intercom/internal/control"
 )
 
 // inputLines are the lines of all buttons and keys.
@@ -91,8 +92,8 @@ func (s *Station) reportButton(e press.Event) bool {
 	case press.Storm:
 		s.health.Report(stormCondition(e.Line), errStorm)
 	case press.Calm:
+		s.publish(control.Event{Type: control.Ignored, Name: e.Line, Reason: errStorm.Error(), Text: fmt.Sprintf("%d presses of %q were ignored", e.Count, e.Line)})
 		s.health.Report(stormCondition(e.Line), nil)
-		s.log.Warn("presses of a button were ignored", "button", e.Line, "count", e.Count)
 	default:
 		return false
 	}

@@ -88,6 +88,9 @@ func TestPressStorm(t *testing.T) {
 		}
 		r.press("call")
 		r.expect(control.Ringing)
+		if e := r.expect(control.Ignored); e.Name != "hang-up" || e.Text != `45 presses of "hang-up" were ignored` {
+			t.Errorf("calm: %+v", e)
+		}
 		if e := r.expect(control.HealthChanged); e.Name != "presses of hang-up" || e.Reason != "" {
 			t.Errorf("calm: %+v", e)
 		}

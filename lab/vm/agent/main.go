@@ -1,6 +1,7 @@
 // Command agent runs in the guest of the lab's machine and does there what lab/vm asks
 // for: it runs programs, reads and writes files, pulls and reads the lines of the
-// simulated GPIO chip and connects to what listens in the guest. It is not part of the
+// simulated GPIO chip, presses keys of keypads that it plugs in, and connects to what
+// listens in the guest. It is not part of the
 // intercom and knows nothing about it. Each request has its own goroutines, which end
 // with it.
 //
@@ -21,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"intercom/internal/uinput"
 	"intercom/lab/vm/wire"
 )
 
@@ -55,6 +57,10 @@ func handler() http.Handler {
 	handle("POST "+wire.Sequence, sequence)
 	handle("GET "+wire.Watch, watch)
 	handle("GET "+wire.Trace, trace)
+	pads := &keypads{devices: map[string]*uinput.Device{}}
+	handle("PUT "+wire.Keypad, pads.plug)
+	handle("DELETE "+wire.Keypad, pads.unplug)
+	handle("POST "+wire.Keys, pads.press)
 	handle("GET "+wire.Dial, dial)
 	return mux
 }

@@ -17,6 +17,8 @@ const (
 	Sequence = "/sequence" // POST []Step to ?name=: pulls one after the other; answers when they are over
 	Watch    = "/watch"    // GET of ?name=&high=&limit=: waits for a level, then a LineState
 	Trace    = "/trace"    // GET of ?name=&for=: waits, then the []Change in that time
+	Keypad   = "/keypad"   // PUT []uint16 to ?name=: plugs an input device with these keys in; DELETE: unplugs it
+	Keys     = "/keys"     // POST []Key to ?name=: presses keys of it; answers when they are released
 	Dial     = "/dial"     // GET ?network=&address= with an upgrade to "stream": a connection from inside the guest
 )
 
@@ -45,6 +47,12 @@ type LineState struct {
 
 // Change is a change of a line's level, as Trace saw it.
 type Change = LineState
+
+// Key is a key of a keypad that is held for a while.
+type Key struct {
+	Code uint16 `json:"code"` // the kernel's number
+	For  int64  `json:"for"`  // nanoseconds
+}
 
 // Step is one pull of a Sequence.
 type Step struct {
