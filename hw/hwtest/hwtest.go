@@ -105,8 +105,10 @@ func KeyContract() []Clause {
 func (r Rig) line(n int) hw.Line { return hw.Line{Name: r.Names[n]} }
 
 // next returns the next edge; none in time is an error.
-func next(in hw.Inputs) (hw.Edge, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func next(in hw.Inputs) (hw.Edge, error) { return nextIn(in, patience) }
+
+func nextIn(in hw.Inputs, limit time.Duration) (hw.Edge, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return in.Next(ctx)
 }
@@ -255,8 +257,9 @@ func lostEdges(r Rig) error {
 	}
 	seen, lost := 0, 0
 	var last hw.Edge
+	limit := patience
 	for seen+lost < sent+1 {
-		e, err := next(in)
+		e, err := nextIn(in, limit)
 		if err != nil && (r.Blurred || r.Uncounted) && seen > 0 {
 			break
 		}
@@ -264,6 +267,9 @@ func lostEdges(r Rig) error {
 			return fmt.Errorf("%d edges seen, %d counted as lost, of %d: %w", seen, lost, sent+1, err)
 		}
 		seen, lost, last = seen+1, lost+e.Lost, e
+		if r.Uncounted {
+			limit = 2 * bounce // how many are to come is not known
+		}
 	}
 	least, kept := sent+1, r.Queue
 	if r.Blurred {
