@@ -119,6 +119,8 @@ func TestNext(t *testing.T) {
 		{"answered", []Input{up, press}, answered, "Cue{}; answered 2001; light talking"},
 		{"answered late", []Input{up, press, Ended{Call: "1"}}, answered, ""},
 		{"nobody answers", []Input{up, press}, Ended{"1", EndUnanswered, "not answered"}, "Cue{unanswered}; not_answered (not answered); Record{call not answered}; light idle"},
+		{"cannot be called", []Input{up, press}, Ended{"1", EndFailed, "no connection"}, "Record{call no connection}; Cue{fault}; ended (no connection); light idle"},
+		{"connection lost", []Input{up, press, answered}, Ended{"1", EndFailed, "lost"}, "Cue{fault}; ended 2001 (lost); light idle"},
 		{"media", []Input{up, press, answered}, media, "Cue{connected}; connected 2001"},
 		{"media again", []Input{up, press, answered, media}, media, ""},
 		{"media of another", []Input{up, press, answered}, MediaStarted{"1", ben}, ""},

@@ -40,9 +40,11 @@ func (n *step) lockChanged(in LockChanged) {
 	by := l.opening
 	if in.Exit || by == (request{}) {
 		n.note(Note{Type: NoteOpened, Name: in.Lock, Reason: ReasonExit, Text: fmt.Sprintf("lock %q was opened from inside", in.Lock)})
+	}
+	if by == (request{}) {
 		return
 	}
-	l.opening = request{}
+	l.opening = request{} // also if somebody inside was quicker: there is no other answer
 	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Reason: string(by.way), Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user)) + by.how()})
 	n.play(CueOpened)
 	n.answer(by, map[string]string{"event": "opened", "lock": in.Lock})

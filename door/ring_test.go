@@ -196,9 +196,18 @@ func TestAfterOpening(t *testing.T) {
 	x.expect(x.sleep(10*time.Second), "HangUp{1 the door was opened}; Cue{}")
 	// Nobody says that the call is over.
 	x.expect(x.sleep(5*time.Second), "ended 2001 (hung up at the door)")
-	// An opening from inside ends no call.
+	// An opening from inside ends no call, nor does one for the call before.
 	x = newHouse(t, Pressed{Button: "one"}, Answered{"1", anna}, LockChanged{Lock: "door", Open: true, Exit: true})
 	x.sleep(5*time.Minute - time.Second)
+	x = newHouse(t, Pressed{Button: "one"}, Answered{"1", anna}, unlock, Ended{Call: "1"}, Pressed{Button: "one"}, Answered{"2", anna}, opened)
+	x.sleep(5*time.Minute - time.Second)
+	// Somebody inside was quicker: who asked is answered all the same, and can ask again.
+	x = newHouse(t, Pressed{Button: "one"}, Answered{"1", anna}, unlock)
+	x.expect(show(x.run(LockChanged{Lock: "door", Open: true, Exit: true})),
+		"opened (from inside); opened 2001 (account); Cue{opened}; Tell{1 2001 update map[event:opened lock:door]}; light opened")
+	x.run(closed)
+	x.now = x.now.Add(5 * time.Second)
+	x.expect(show(x.run(unlock)), "Open{door 2001}")
 }
 
 func TestFlatsAreChecked(t *testing.T) {
