@@ -41,11 +41,14 @@ func (p *presence) begin() {
 	p.delivered, p.rate = false, rate{}
 }
 
-func (p *presence) see(f capture.Format) {
+// see takes note of a picture. back tells that the camera was absent.
+func (p *presence) see(f capture.Format) (back bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	back = p.lost
 	p.format, p.seen, p.wait, p.lost, p.delivered = f, time.Now(), silence, false, true
 	p.rate.see(p.seen)
+	return back
 }
 
 func (p *presence) lose() {
@@ -65,14 +68,16 @@ func (p *presence) absent() (absent, news bool, format capture.Format) {
 }
 
 // standIn shows the sign while the camera is absent, so that nobody takes an old picture
-// for what is going on, until ctx ends. Where the camera codes itself there is no encoder
-// for the sign: the picture stands, and only the report tells.
+// for what is going on, until ctx ends. Where the camera codes by itself and there is no
+// Config.CodeSign, the picture stands, and only the report tells.
 func (s *Source) standIn(ctx context.Context) error {
 	tick := time.NewTicker(signGap)
 	defer tick.Stop()
 	var pool *capture.FramePool
 	var of capture.Format
 	var spoiled spoilage
+	coded := codedSign{open: s.cfg.CodeSign}
+	defer coded.close()
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +97,8 @@ func (s *Source) standIn(ctx context.Context) error {
 		if format == (capture.Format{}) {
 			format = capture.Format{Pixel: capture.I420, Width: 640, Height: 480, FPS: 10}
 		}
-		if !absent || format.Pixel != capture.I420 {
+		if !absent {
+			coded.close()
 			continue
 		}
 		if format != of {
@@ -101,6 +107,17 @@ func (s *Source) standIn(ctx context.Context) error {
 		f := pool.Get()
 		paintSign(f)
 		f.Time = time.Now()
+		if format.Pixel == capture.AVC {
+			sign, err := coded.code(f, format)
+			f.Release()
+			if err != nil {
+				s.log.Warn("the picture stands while the camera is away", "cause", err)
+			}
+			f = sign
+		}
+		if f == nil {
+			continue
+		}
 		for _, l := range *s.use.Load() {
 			l.offer(f)
 		}

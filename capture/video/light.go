@@ -150,11 +150,13 @@ func (s *Source) Brightness() (luma int, dark, ok bool) {
 	return s.light.luma, s.light.dark, s.light.known
 }
 
-// ErrCoded is in the error of Snapshot if the camera codes by itself.
+// ErrCoded is in the error of Snapshot if the camera codes by itself, and there is no
+// decoder.
 var ErrCoded = errors.New("the camera delivers coded pictures")
 
-// Snapshot returns the camera's next picture, which the caller releases. It needs a camera
-// that is on: outside calls the error is capture.ErrNotRunning.
+// Snapshot returns the camera's next picture, which the caller releases; of a camera that
+// codes by itself the next key frame. It needs a camera that is on: outside calls the error is
+// capture.ErrNotRunning.
 func (s *Source) Snapshot(ctx context.Context) (*capture.Frame, error) {
 	if !s.On() {
 		return nil, fmt.Errorf("snapshot: the camera is off: %w", capture.ErrNotRunning)
@@ -166,11 +168,18 @@ func (s *Source) Snapshot(ctx context.Context) (*capture.Frame, error) {
 	s.mu.Unlock()
 	select {
 	case f := <-want:
-		if f.Pixel != capture.I420 {
-			f.Release()
+		if f.Pixel == capture.I420 {
+			return f, nil
+		}
+		defer f.Release()
+		if s.cfg.NewDecoder == nil {
 			return nil, fmt.Errorf("snapshot: %w", ErrCoded)
 		}
-		return f, nil
+		still, err := decodeStill(s.cfg.NewDecoder, f)
+		if err != nil {
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
+		return still, nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
@@ -191,6 +200,13 @@ func (s *Source) Snapshot(ctx context.Context) (*capture.Frame, error) {
 func (s *Source) giveSnapshots(f *capture.Frame) {
 	if !s.wanting.Load() {
 		return
+	}
+	if f.Pixel == capture.AVC && s.cfg.NewDecoder != nil {
+		if !isKeyUnit(f.Planes[0]) {
+			return
+		}
+		f = s.wholeFrame(f)
+		defer f.Release()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

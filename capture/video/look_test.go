@@ -92,7 +92,7 @@ func TestLookedForWhileOff(t *testing.T) {
 		b.camera.fail <- errors.New("stalled") // and is there
 		synctest.Wait()
 		feed.Close()
-		time.Sleep(10 * lookEvery)
+		time.Sleep(10*lookEvery + time.Second) // and no more at the time of a look
 		b.wantReports(t, "camera: no such camera", "well", "camera: stalled")
 		f.absent.Store(true) // unplugged and
 		time.Sleep(lookEvery)

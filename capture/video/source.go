@@ -27,6 +27,10 @@ type Config struct {
 	Format capture.Format
 	// BitRate is the most that an encoder is asked for, in bits a second. 0: 1 Mbit/s.
 	BitRate int
+	// CodeSign codes the sign and NewDecoder decodes snapshots where the camera codes by
+	// itself. Both may be nil: there is no sign then, and no snapshot.
+	CodeSign   capture.NewEncoder
+	NewDecoder func() (Decoder, error)
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Report is told what is wrong with the camera or an encoder, and nil when pictures
@@ -65,6 +69,9 @@ type Source struct {
 	presence presence
 	light    light
 
+	sets    parameterSets         // of a camera that codes; its goroutine's, as the next two
+	signed  bool                  // viewers may have the sign's ones
+	coded   capture.CodedPool     // of key frames
 	wanted  []chan *capture.Frame // snapshots; mu guards it
 	wanting atomic.Bool           // there are some
 }
@@ -303,7 +310,10 @@ func (s *Source) deliver(f *capture.Frame) {
 		return
 	}
 	s.frames.Add(1)
-	s.presence.see(f.Format)
+	if back := s.presence.see(f.Format); f.Pixel == capture.AVC {
+		f = s.afterSign(f, back)
+		defer f.Release()
+	}
 	s.trouble.set(theCamera, nil)
 	changed, dark, lamp, lit := s.light.see(f, time.Now())
 	if changed && s.cfg.Dark != nil {

@@ -24,6 +24,9 @@ type devices struct {
 	format   capture.Format
 	encoders map[capture.Codec]capture.NewEncoder
 	hardware string // encoder that is used, in words; empty: none
+	// For a camera that codes by itself.
+	codeSign          capture.NewEncoder
+	newPictureDecoder func() (video.Decoder, error)
 
 	duplex          capture.Duplex
 	card            capture.Duplex      // of this machine, below what is done about echo; nil: simulated
@@ -131,6 +134,7 @@ var pixelNames = map[string]capture.Pixel{"auto": 0, "i420": capture.I420, "nv12
 func (d *devices) picture(c *config, known map[capture.Codec]capture.NewEncoder) error {
 	d.encoders = map[capture.Codec]capture.NewEncoder{}
 	if d.format.Pixel == capture.AVC {
+		d.codeSign = known[capture.H264]
 		known = map[capture.Codec]capture.NewEncoder{capture.H264: video.Passthrough}
 	} else if err := d.openHardware(c, known); err != nil {
 		return err

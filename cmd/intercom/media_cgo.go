@@ -13,12 +13,14 @@ import (
 	"intercom/capture/soft/openh264"
 	"intercom/capture/soft/opus"
 	"intercom/capture/soft/vpx"
+	"intercom/capture/video"
 	"intercom/internal/control"
 )
 
 // coders sets what codes picture and sound.
 func (d *devices) coders(c *config) error {
 	d.newSoundEncoder, d.newSoundDecoder = opus.NewEncoder, opus.NewDecoder
+	d.newPictureDecoder = func() (video.Decoder, error) { return openh264.NewDecoder() }
 	return d.picture(c, map[capture.Codec]capture.NewEncoder{capture.H264: openh264.NewEncoder, capture.VP8: vpx.NewEncoder})
 }
 

@@ -122,7 +122,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
 		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
 		ICE:     c.ice(),
-		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders,
+		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders, CodeSign: dev.codeSign, NewPictureDecoder: dev.newPictureDecoder,
 		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
 		Volume: c.Sound.Volume, Cues: dev.cues, Says: c.says(), ClockSet: clockSet,
 	}

@@ -84,6 +84,9 @@ type Config struct {
 	BitRate              int             // of the picture, bits a second, at most
 	Codecs               []capture.Codec // of the picture, best first; each has an encoder
 	Encoders             map[capture.Codec]capture.NewEncoder
+	// CodeSign and NewPictureDecoder are for a camera that codes by itself; see video.Config.
+	CodeSign          capture.NewEncoder
+	NewPictureDecoder func() (video.Decoder, error)
 
 	Duplex          capture.Duplex
 	NewSoundEncoder func() (capture.SoundEncoder, error)
@@ -213,7 +216,7 @@ func (s *Station) makeParts() error {
 	s.video, err = video.New(video.Config{
 		Camera: s.cfg.Camera, Find: s.cfg.FindCamera, Encoders: s.cfg.Encoders, Format: s.cfg.Format, BitRate: s.cfg.BitRate,
 		Logger: s.log, Report: s.report("camera"),
-		Dark: s.darkened, Lamp: s.lamp(),
+		Dark: s.darkened, Lamp: s.lamp(), CodeSign: s.cfg.CodeSign, NewDecoder: s.cfg.NewPictureDecoder,
 	})
 	if err != nil {
 		return err
