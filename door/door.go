@@ -69,10 +69,11 @@ type State struct {
 
 // lock is what is known of a lock.
 type lock struct {
-	open    bool      // as its guard says
-	opening request   // sent to the guard, which has not answered yet
-	last    time.Time // when it was last asked to open
-	alarm   bool      // the door was forced or held open, and is not shut yet
+	open    bool             // as its guard says
+	opening request          // sent to the guard, which has not answered yet
+	last    time.Time        // when it was last asked to open
+	by      signaling.UserID // who opened it; 0: nobody did, or it is shut
+	alarm   bool             // the door was forced or held open, and is not shut yet
 }
 
 // timers are the times at which something is due; zero: it is not.

@@ -32,7 +32,7 @@ func (n *step) lockChanged(in LockChanged) {
 	if l == nil || in.Open == l.open {
 		return
 	}
-	l.open = in.Open
+	l.open, l.by = in.Open, 0
 	if !in.Open {
 		n.note(Note{Type: NoteLocked, Name: in.Lock, Text: fmt.Sprintf("lock %q is closed again", in.Lock)})
 		return
@@ -44,7 +44,7 @@ func (n *step) lockChanged(in LockChanged) {
 	if by == (request{}) {
 		return
 	}
-	l.opening = request{} // also if somebody inside was quicker: there is no other answer
+	l.opening, l.by = request{}, by.user // also if somebody inside was quicker: there is no other answer
 	n.note(Note{Type: NoteOpened, Call: by.call, User: by.user, Name: in.Lock, Reason: string(by.way), Text: fmt.Sprintf("lock %q was opened by %s", in.Lock, n.name(by.user)) + by.how()})
 	n.play(CueOpened)
 	n.answer(by, map[string]string{"event": "opened", "lock": in.Lock})

@@ -53,7 +53,11 @@ func (n *step) asked(in Asked) {
 		return // an update that asks for nothing
 	}
 	by := request{call: in.Call, session: in.Session, user: in.User, device: in.Device, carrier: in.Carrier}
-	if _, known := n.resident(in.User); known && in.Command != CommandUnlock {
+	switch _, known := n.resident(in.User); {
+	case known && in.Command == CommandLock:
+		n.askedShut(by, in)
+		return
+	case known && in.Command != CommandUnlock:
 		n.refuse(by, in.Lock, ReasonCommand, fmt.Sprintf("%s asked to %.20q: there is no such command", n.name(in.User), in.Command))
 		return
 	}

@@ -209,6 +209,12 @@ type Open struct {
 	User signaling.UserID
 }
 
+// Shut asks the guard of a lock to end an opening; a LockChanged follows.
+type Shut struct {
+	Lock string
+	User signaling.UserID
+}
+
 // Cue has the visitor hear something, in place of what he heard before.
 type Cue struct{ Name CueName }
 
@@ -298,6 +304,7 @@ func (Decline) effect()  {}
 func (HangUp) effect()   {}
 func (Tell) effect()     {}
 func (Open) effect()     {}
+func (Shut) effect()     {}
 func (Cue) effect()      {}
 func (Snapshot) effect() {}
 func (Record) effect()   {}

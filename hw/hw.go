@@ -1,6 +1,6 @@
 // Package hw holds the words for the lines of a door station: buttons, contacts, locks
 // and lights, each one digital line. It is vocabulary only: hw/sim has scripted lines,
-// hw/relay guards the one line that opens the door, hw/hwtest is the contract that every
+// hw/relay guards those that open doors, hw/hwtest is the contract that every
 // backend passes.
 package hw
 

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"intercom/callcore"
+	"intercom/callcore/callcoretest"
 	"intercom/door"
 	"intercom/hw"
 	"intercom/hw/relay"
@@ -87,5 +89,35 @@ func TestBesideTheLocks(t *testing.T) {
 			t.Error("an unknown line was pressed")
 		}
 		r.end()
+	})
+}
+
+// TestHeldOpen has a resident shut a lock that stays open until somebody does.
+func TestHeldOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) { c.Locks.Locks[0].Hold, c.Locks.Locks[0].Max = true, time.Hour })
+		defer r.end()
+		a := r.world.Phone(callcoretest.Spec{User: anna, Device: "phone-a"})
+		r.press("call")
+		call := callcoretest.Await[callcore.Incoming](a)
+		if err := call.Session.Accept(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		r.expect(control.Connected)
+		if err := call.Session.Update(t.Context(), map[string]string{"command": "unlock"}); err != nil {
+			t.Fatal(err)
+		}
+		r.expect(control.Opened)
+		time.Sleep(20 * time.Second)
+		if !r.Status().Locks[0].Open {
+			t.Error("it is not open any more")
+		}
+		if err := call.Session.Update(t.Context(), map[string]string{"command": "lock"}); err != nil {
+			t.Fatal(err)
+		}
+		r.expect(control.Locked)
+		if r.Status().Locks[0].Open {
+			t.Error("it is still open")
+		}
 	})
 }

@@ -216,6 +216,10 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 		if err := l.guard.Open(ctx, e.Lock, 0); err != nil {
 			l.pending = append(l.pending, door.LockFailed{Lock: e.Lock, Reason: err.Error()})
 		}
+	case door.Shut:
+		if err := l.guard.Shut(ctx, e.Lock); err != nil {
+			l.log.Error("a lock is not shut yet", "lock", e.Lock, "cause", err) // it is driven safe until it is
+		}
 	case door.Cue:
 		l.play(e.Name)
 	case door.Snapshot, door.Record:
