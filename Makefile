@@ -65,7 +65,7 @@ lab-shell: ## a shell in the lab's machine, with the page of a demo that runs th
 
 bench: ## a table of what picture and sound cost, as ratios to the encoder alone
 	@scripts/setup.sh test
-	@go test -tags bench -count=1 -timeout 300s -v -run '^TestTable$$' ./lab/bench
+	@go test -tags bench -count=1 -timeout 600s -v -run '^TestTable$$' ./lab/bench
 	@go test -tags bench -cpu 1 -p 1 -count=1 -timeout 300s -v -run '^(TestCompare|TestTable)$$' ./capture/aec ./capture/audio
 
 lint: ## gofmt, vet with and without cgo, go.mod tidy

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -23,7 +24,7 @@ const (
 	bitRate       = 1_500_000
 	filmLength    = 30
 	settle        = fps // pictures that do not count: the first is a key frame, and rates settle
-	frames        = 60  // of a measurement
+	frames        = 90  // of a measurement
 	rounds        = 4
 )
 
@@ -58,12 +59,26 @@ func (r *row) median() (c cost) {
 }
 
 func median(all []cost, of func(cost) float64) float64 {
+	values := sorted(all, of)
+	return values[len(values)/2]
+}
+
+func sorted(all []cost, of func(cost) float64) []float64 {
 	values := make([]float64, len(all))
 	for i, c := range all {
 		values[i] = of(c)
 	}
 	slices.Sort(values)
-	return values[len(values)/2]
+	return values
+}
+
+// between is where the median of the ratios is with a certainty of 95 %, whatever their
+// distribution: so many places to both sides of the middle.
+func (r *row) between() (low, high float64) {
+	values := sorted(r.costs, func(c cost) float64 { return c.ratio })
+	n := float64(len(values))
+	off := int(0.98*math.Sqrt(n)) + 1
+	return values[max(len(values)/2-off, 0)], values[min(len(values)/2+off, len(values)-1)]
 }
 
 // spent is the processor time of this process so far, with all its threads.
@@ -124,7 +139,7 @@ func compare(b, alone *bed) []cost {
 	return costs
 }
 
-// TestTable prints the table and fails if a ratio is beyond its limit.
+// TestTable prints the table and fails if a ratio is beyond its limit for certain.
 func TestTable(t *testing.T) {
 	s := newStock(t)
 	rows := []*row{
@@ -149,36 +164,37 @@ func TestTable(t *testing.T) {
 		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "per picture of %dx%d, camera buffer to SRTP\tx encoder\tCPU ms\tallocations\tlimit\n", width, height)
+	fmt.Fprintf(w, "per picture of %dx%d, camera buffer to SRTP\tx encoder\tCPU ms\tallocations\t95 %% within\tlimit\n", width, height)
 	ratios := map[string]float64{}
 	for _, r := range rows {
 		c, limit := r.median(), ""
+		low, high := r.between()
 		ratios[r.name] = c.ratio
 		if r.limit > 0 {
 			limit = fmt.Sprintf("<= %.2f", r.limit)
-			if c.ratio > r.limit {
-				t.Errorf("%s: %.2f times the encoder alone, want at most %.2f", r.name, c.ratio, r.limit)
+			if low > r.limit { // more than what else the machine does may explain
+				t.Errorf("%s: %.2f to %.2f times the encoder alone, want at most %.2f", r.name, low, high, r.limit)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.1f\t%s\n", r.name, c.ratio, ms(c.cpu), c.allocs, limit)
+		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.1f\t%.2f to %.2f\t%s\n", r.name, c.ratio, ms(c.cpu), c.allocs, low, high, limit)
 		if r.frees && c.allocs > strayAllocs {
 			t.Errorf("%s: %.1f allocations a picture, want none", r.name, c.allocs)
 		}
 	}
 	for _, camera := range []string{"YUYV", "MJPEG"} {
 		ratio := ratios[camera+", 3 watchers"] / ratios[camera+", 1 watcher"]
-		fmt.Fprintf(w, "%s, three watchers to one\t%.2f\t\t\t<= %.2f\n", camera, ratio, moreWatchers)
+		fmt.Fprintf(w, "%s, three watchers to one\t%.2f\t\t\t\t<= %.2f\n", camera, ratio, moreWatchers)
 		if ratio > moreWatchers {
 			t.Errorf("%s: three watchers cost %.2f times one, want at most %.2f", camera, ratio, moreWatchers)
 		}
 	}
-	fmt.Fprintf(w, "\t\t\t\t\nper 20 ms of sound\tx real time\tCPU ms\tallocations\t\n")
+	fmt.Fprintf(w, "\t\t\t\t\t\nper 20 ms of sound\tx real time\tCPU ms\tallocations\t\t\n")
 	for _, r := range []*row{
 		{name: "Opus, encoded", costs: opusPeriods(t)},
 		{name: "echo canceller", costs: echoPeriods(t)},
 	} {
 		c := r.median()
-		fmt.Fprintf(w, "%s\t%.4f\t%.3f\t%.1f\t\n", r.name, c.ratio, ms(c.cpu), c.allocs)
+		fmt.Fprintf(w, "%s\t%.4f\t%.3f\t%.1f\t\t\n", r.name, c.ratio, ms(c.cpu), c.allocs)
 	}
 	writeCoded(t, w, s)
 	if err := w.Flush(); err != nil {

@@ -22,7 +22,7 @@ const codedPictures = 4 * fps
 // to the film's, in dB of luma, and the bit rate after two seconds. It fails the test if
 // ffmpeg finds anything wrong, or the bit rate is not as asked.
 func writeCoded(t testing.TB, w io.Writer, s *stock) {
-	fmt.Fprintf(w, "\t\t\t\t\ncoded at %d kbit/s, decoded by ffmpeg\tPSNR dB\tworst\tkbit/s\tCPU ms\n", bitRate/1000)
+	fmt.Fprintf(w, "\t\t\t\t\t\ncoded at %d kbit/s, decoded by ffmpeg\tPSNR dB\tworst\tkbit/s\tCPU ms\t\n", bitRate/1000)
 	for _, c := range []struct {
 		name  string
 		codec capture.Codec
@@ -32,7 +32,7 @@ func writeCoded(t testing.TB, w io.Writer, s *stock) {
 		if rate < 0.9*bitRate || rate > 1.1*bitRate {
 			t.Errorf("%s: %.0f bit/s, want %d within a tenth", c.name, rate, bitRate)
 		}
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.0f\t%.2f\n", c.name, mean, worst, rate/1000, ms(cpu))
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.0f\t%.2f\t\n", c.name, mean, worst, rate/1000, ms(cpu))
 	}
 }
 
