@@ -4,10 +4,12 @@ package lab
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,15 +22,27 @@ var driverPackages = []string{"hw/cdev", "hw/evdev", "capture/v4l2", "capture/al
 // TestGuestDrivers runs the contracts of the packages that talk to drivers where the drivers
 // are: lines on a simulated chip, keys of made-up keypads, pictures of vivid, a virtual codec, sound on a loopback card.
 func TestGuestDrivers(t *testing.T) {
+	dir := t.TempDir()
+	built := make(chan driverTests, len(driverPackages)) // each while the one before runs
+	var builds sync.WaitGroup
+	defer builds.Wait()
+	builds.Go(func() {
+		for _, p := range driverPackages {
+			built <- buildTests(t.Context(), dir, p)
+		}
+	})
 	g := newGuest(t)
 	for _, p := range driverPackages {
 		t.Run(filepath.Base(p), func(t *testing.T) {
-			program := filepath.Join(t.TempDir(), filepath.Base(p)+".test")
-			build := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "guest", "-o", program, "intercom/"+p)
-			build.Dir, build.Stderr = lab.root, os.Stderr
-			must(t, build.Run())
-			path := "/tmp/" + filepath.Base(program)
-			must(t, g.PutFile(t.Context(), path, program))
+			var tests driverTests
+			for tests = range built {
+				if tests.pkg == p {
+					break // -run may have left out others
+				}
+			}
+			must(t, tests.err)
+			path := "/tmp/" + filepath.Base(tests.program)
+			must(t, g.PutFile(t.Context(), path, tests.program))
 			log, err := os.Create(filepath.Join(g.out, filepath.Base(p)+".log"))
 			must(t, err)
 			defer log.Close()
@@ -40,6 +54,19 @@ func TestGuestDrivers(t *testing.T) {
 			count(t, log.Name())
 		})
 	}
+}
+
+// driverTests is the test program of a package.
+type driverTests struct {
+	pkg, program string
+	err          error
+}
+
+func buildTests(ctx context.Context, dir, pkg string) driverTests {
+	program := filepath.Join(dir, filepath.Base(pkg)+".test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-tags", "guest", "-o", program, "intercom/"+pkg)
+	build.Dir, build.Stderr = lab.root, os.Stderr
+	return driverTests{pkg, program, build.Run()}
 }
 
 // count reports the tests of a log. Each is one of this suite: a skipped one is counted, and

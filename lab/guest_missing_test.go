@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,12 +85,6 @@ func (g *guest) answerBlind(t *testing.T, d *door, a *phone) {
 func (g *guest) refusedLines(t *testing.T, s *sandboxServer) {
 	const button, light, lock = `line = "BTN_CALL2"`, `line = "LIGHT"`, `line = "RELAY_GATE"`
 	free := with(t, realDevices, `line = "BTN_CALL"`, button, `line = "BTN_HANGUP"`, `line = ""`, `line = "LED_STATUS"`, light, `line = "RELAY_DOOR"`, lock)
-	start := func(old, line string) error {
-		config := guestSettings(s, with(t, free, old, fmt.Sprintf("line = %q", line)))
-		must(t, g.Put(t.Context(), "/tmp/wrong.toml", 0o600, []byte(config)))
-		_, err := g.Run(t.Context(), "timeout", "12", guestProgram, "run", "--config", "/tmp/wrong.toml", "--control", "/tmp/wrong.sock")
-		return err
-	}
 	for _, tt := range []struct {
 		name, old, line string
 		starts          bool
@@ -97,24 +93,67 @@ func (g *guest) refusedLines(t *testing.T, s *sandboxServer) {
 		{"a button that does not exist", button, "BTN_NONE", false, []string{"BTN_NONE", "there is no such line", "intercom devices"}},
 		{"a chip that does not exist", light, "gpiochip9:1", false, []string{"gpiochip9:1", "there is no such line"}},
 		{"a button of another door", button, vm.ButtonCall, false, []string{vm.ButtonCall, `in use by "intercom"`}},
-		{"a lock that does not exist", lock, "panel:99", true, []string{"the lock stays shut", "panel:99", "lines 0 to 15"}},
-		{"a lock of another door", lock, vm.RelayDoor, true, []string{"the lock stays shut", vm.RelayDoor, `in use by "intercom"`}},
+		{"a lock that does not exist", lock, "panel:99", true, []string{"the station started", "the lock stays shut", "panel:99", "lines 0 to 15"}},
+		{"a lock of another door", lock, vm.RelayDoor, true, []string{"the station started", "the lock stays shut", vm.RelayDoor, "in use by"}},
 	} {
-		var e *vm.ExitError
-		if err := start(tt.old, tt.line); !errors.As(err, &e) {
-			t.Errorf("%s: got %v, want an error", tt.name, err)
-			continue
-		}
-		if started := strings.Contains(e.Stderr, "the station started"); started != tt.starts {
-			t.Errorf("%s: the door starts: %v, want %v", tt.name, started, tt.starts)
-		}
-		if !tt.starts {
-			t.Logf("%s: %s", tt.name, strings.TrimSpace(e.Stderr))
-		}
-		for _, want := range tt.want {
-			if !strings.Contains(e.Stderr, want) {
-				t.Errorf("%s: %q does not say %q", tt.name, e.Stderr, want)
+		t.Run(tt.name, func(t *testing.T) {
+			config := guestSettings(s, with(t, free, tt.old, fmt.Sprintf("line = %q", tt.line)))
+			must(t, g.Put(t.Context(), "/tmp/wrong.toml", 0o600, []byte(config)))
+			var said words
+			p, err := g.Start(t.Context(), vm.Command{Args: []string{guestProgram, "run", "--config", "/tmp/wrong.toml", "--control", "/tmp/wrong.sock"}, Stderr: &said})
+			must(t, err)
+			if err := said.await(2*soon, p.Ended(), tt.want...); err != nil {
+				t.Error(err)
 			}
+			if started := strings.Contains(said.String(), "the station started"); started != tt.starts {
+				t.Errorf("the door starts: %v, want %v", started, tt.starts)
+			}
+			if tt.starts {
+				must(t, p.Signal(t.Context(), syscall.SIGTERM))
+			} else {
+				t.Log(strings.TrimSpace(said.String()))
+			}
+			var e *vm.ExitError
+			if err := p.Wait(2 * soon); !errors.As(err, &e) || tt.starts && !strings.Contains(e.Stderr, "not known to be safe") {
+				t.Errorf("the end: got %v, want that it has not been in order", err)
+			}
+		})
+	}
+}
+
+// words are what a program has written so far.
+type words struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *words) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// await waits until all of want are written, at the latest when the program has ended.
+func (w *words) await(limit time.Duration, ended <-chan struct{}, want ...string) error {
+	for late, last := time.Now().Add(limit), false; ; {
+		text := w.String()
+		missing := slices.DeleteFunc(slices.Clone(want), func(word string) bool { return strings.Contains(text, word) })
+		if len(missing) == 0 {
+			return nil
+		}
+		if last || time.Now().After(late) {
+			return fmt.Errorf("%q does not say %q", text, missing)
+		}
+		select {
+		case <-ended:
+			last = true // it may have written something just before
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }

@@ -27,14 +27,88 @@ type guest struct {
 	out  string // its folder in that of the run
 }
 
-// newGuest boots a machine; options are those of lab/guest/init. Its logs are in lab/out,
-// and when the scenario has failed, what its display shows.
-func newGuest(t *testing.T, options ...string) *guest {
+// sharedGuest is the machine of the scenarios that leave it as they found it.
+var sharedGuest *vm.Machine
+
+// newGuest gives the lab's machine to a scenario, as it is after it has booted. The logs are in
+// lab/out, and when the scenario has failed, what the display shows.
+func newGuest(t *testing.T) *guest {
 	t.Helper()
-	return bootGuest(t, vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Options: options})
+	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
+	g.out = filepath.Join(lab.out, g.name)
+	must(t, os.MkdirAll(g.out, 0o755))
+	if sharedGuest == nil {
+		c := vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Out: g.out}
+		if missing := vm.Missing(c); len(missing) > 0 {
+			t.Skip(strings.Join(missing, "; "))
+		}
+		var err error
+		sharedGuest, err = vm.Start(context.Background(), c)
+		must(t, err)
+		t.Logf("the machine booted in %v", sharedGuest.BootTime().Round(time.Millisecond))
+		lab.atEnd(sharedGuest.Close)
+	}
+	g.Machine = sharedGuest
+	t.Cleanup(func() {
+		// A machine on which something has failed is no good for others.
+		if !t.Failed() {
+			if err := g.renew(); err != nil {
+				t.Error(err)
+			}
+		}
+		if t.Failed() {
+			g.report(t)
+			endSharedGuest(t)
+		}
+	})
+	return g
 }
 
-// bootGuest boots a machine. Out is set here.
+// endSharedGuest ends the machine that scenarios share; the next one boots another. There is one
+// machine at a time.
+func endSharedGuest(t *testing.T) {
+	t.Helper()
+	if sharedGuest == nil {
+		return
+	}
+	if err := sharedGuest.Close(); err != nil {
+		t.Error(err)
+	}
+	sharedGuest = nil
+}
+
+// renew leaves the machine as it was after it has booted: without programs and files of the
+// scenario, with fresh devices and a good network.
+func (g *guest) renew() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's is over
+	defer cancel()
+	_, err := g.Shell(ctx, `
+for p in /proc/[0-9]*; do
+	n=${p#/proc/}
+	case $(readlink $p/exe) in /bin/agent | '') continue ;; esac
+	[ $n = 1 ] || [ $n = $$ ] || kill -9 $n 2>/dev/null || true
+done
+rm -rf /tmp/* /run/* /opt/* /etc/intercom
+for l in /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio*/pull; do echo pull-down >$l; done
+`)
+	if err == nil {
+		err = g.Impair(ctx, "")
+	}
+	for _, d := range []vm.Device{vm.Camera, vm.Card} {
+		if err == nil {
+			err = g.Unplug(ctx, d)
+		}
+		if err == nil {
+			err = g.Replug(ctx, d)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("leave the machine as it was: %w", err)
+	}
+	return nil
+}
+
+// bootGuest boots a machine for one scenario. Out is set here.
 func bootGuest(t *testing.T, c vm.Config) *guest {
 	t.Helper()
 	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
@@ -44,6 +118,7 @@ func bootGuest(t *testing.T, c vm.Config) *guest {
 	if missing := vm.Missing(c); len(missing) > 0 {
 		t.Skip(strings.Join(missing, "; "))
 	}
+	endSharedGuest(t)
 	var err error
 	g.Machine, err = vm.Start(t.Context(), c)
 	must(t, err)

@@ -43,6 +43,7 @@ func TestGuestUnplugged(t *testing.T) {
 
 	must(t, g.Unplug(t.Context(), vm.Card))
 	d.suffers(t, "sound", "Loop")
+	a.sees(t)
 	g.checkPicture(t, a)
 	must(t, g.Replug(t.Context(), vm.Card))
 	d.recovers(t, "sound")

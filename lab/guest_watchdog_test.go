@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +29,7 @@ timeout = "5s"
 func TestGuestWatchdog(t *testing.T) {
 	s, err := guestServer()
 	must(t, err)
-	g := newGuest(t)
+	g := bootGuest(t, vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest")}) // it is stopped
 	config := guestSettings(s, realDevices) + hardwareWatchdog
 	program, err := intercom()
 	must(t, err)

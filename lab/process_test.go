@@ -104,14 +104,23 @@ func (p *process) stop() error {
 	default:
 	}
 	p.signal(syscall.SIGTERM)
+	if p.endsWithin(10 * time.Second) {
+		return nil
+	}
+	err := p.signal(syscall.SIGKILL) // of a guest that stands still it is an error
+	if !p.endsWithin(10 * time.Second) {
+		return p.diagnose(fmt.Sprintf("cannot be killed (%v)", err))
+	}
+	return p.diagnose("did not end when it was asked to")
+}
+
+func (p *process) endsWithin(limit time.Duration) bool {
 	select {
 	case <-p.ended:
-		return nil
-	case <-time.After(10 * time.Second):
+		return true
+	case <-time.After(limit):
+		return false
 	}
-	p.signal(syscall.SIGKILL)
-	<-p.ended
-	return p.diagnose("did not end when it was asked to")
 }
 
 // diagnose is an error that quotes the end of the server's log.

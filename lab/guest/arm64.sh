@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes the guest for arm64, in build/lab/arm64: Debian's kernel and a root file system
 # that runs what we cross-build. It has no modules of ours and no tools but busybox's: it
-# is for scenarios without devices, on QEMU's machine "virt". The C library is the cross
-# compiler's. Debian's packages are fetched into a folder of their own: this machine keeps
-# its one architecture.
+# is for scenarios without devices, on QEMU's machine "virt", and for the GPIO chip of
+# QEMU's Raspberry Pi 3. The C library is the cross compiler's. Debian's packages are
+# fetched into a folder of their own: this machine keeps its one architecture.
 #
 #   lab/guest/arm64.sh            LAB_CACHE=FOLDER in place of build/lab
 set -euo pipefail
@@ -38,7 +38,7 @@ if [ ! -e "$out" ]; then
 	install -m 755 "$here/init" "$d/init"
 	cp "$w/x/bin/busybox" "$d/bin"
 	(cd "$root" && CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -ldflags '-s -w' -o "$d/bin/agent" ./lab/vm/agent)
-	for m in virtio_pci virtio_net virtio_rng af_packet configfs i6300esb; do
+	for m in virtio_pci virtio_net virtio_rng af_packet configfs i6300esb dwc2 phy-generic cdc_ether; do
 		modprobe -d "$w/x" -S "$kernel" --show-depends "$m"
 	done | awk '$1 == "insmod" { print $2 }' | sort -u | while read -r f; do
 		aarch64-linux-gnu-strip --strip-debug -o "$d/lib/modules/$kernel/$(basename "$f")" "$f"
@@ -52,6 +52,7 @@ if [ ! -e "$out" ]; then
 	mkdir "$w/out"
 	(cd "$d" && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -1 >"$w/out/initramfs.cpio.gz"
 	cp "$w/x/boot/vmlinuz-$kernel" "$w/out/vmlinuz"
+	cp "$w/x/usr/lib/linux-image-$kernel/broadcom/bcm2837-rpi-3-b.dtb" "$w/out"
 	rm -rf "$cache"/arm64-????????????
 	mv "$w/out" "$out"
 fi

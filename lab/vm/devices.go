@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -51,9 +52,23 @@ func (m *Machine) Play(ctx context.Context, wav []byte) (*Process, error) {
 	return m.Start(ctx, Command{Args: []string{"aplay", "-q", "-D", farEnd, "-"}, Stdin: wav})
 }
 
+// recordTries is how often a recording is begun. The two ends of the card have one format: when
+// the door opens its end with another, the recording at the far end breaks off.
+const recordTries = 4
+
 // Record records what the door's loudspeaker plays, as a WAV file: 16 bit, mono, 48 kHz.
 // Where nothing is played there are zeros.
-func (m *Machine) Record(ctx context.Context, d time.Duration) ([]byte, error) {
+func (m *Machine) Record(ctx context.Context, d time.Duration) (wav []byte, err error) {
+	for range recordTries {
+		var e *ExitError
+		if wav, err = m.record(ctx, d); !errors.As(err, &e) {
+			break
+		}
+	}
+	return wav, err
+}
+
+func (m *Machine) record(ctx context.Context, d time.Duration) ([]byte, error) {
 	const file = "/tmp/record.wav"
 	samples := strconv.Itoa(int(d.Seconds() * recordRate))
 	ctx, cancel := context.WithCancel(ctx)

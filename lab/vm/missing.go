@@ -27,17 +27,14 @@ func Missing(c Config) []string {
 	if _, err := exec.LookPath(a.program); err != nil {
 		missing = append(missing, a.program+" is not installed: scripts/setup.sh lab")
 	}
-	for _, name := range []string{a.kernel, initramfs} {
+	for _, name := range []string{a.kernel, initramfs, a.dtb} {
 		if _, err := os.Stat(filepath.Join(c.Guest, name)); err != nil {
 			missing = append(missing, fmt.Sprintf("%v: make lab makes it", err))
 			break
 		}
 	}
-	if c.Memory == 0 {
-		c.Memory = defaultMemory
-	}
-	if free := availableMemory(); free >= 0 && free < c.Memory+overhead {
-		missing = append(missing, fmt.Sprintf("%d MB of memory are available, the machine takes %d", free, c.Memory+overhead))
+	if free, needed := availableMemory(), c.memory(a)+overhead; free >= 0 && free < needed {
+		missing = append(missing, fmt.Sprintf("%d MB of memory are available, the machine takes %d", free, needed))
 	}
 	return missing
 }

@@ -37,14 +37,19 @@ const Host = "10.0.2.2"
 type Config struct {
 	// Guest is the folder that lab/guest/build.sh made: build/lab/guest in the repository.
 	Guest string
-	// Arch is "amd64", which is the default, or "arm64": a machine without camera, card, lines
-	// and display, whose Guest is lab/guest/arm64.sh's build/lab/arm64.
+	// Arch is "amd64", which is the default; or "arm64", a machine without camera, card, lines
+	// and display; or "raspi3b", a Raspberry Pi 3 that has its GPIO chip and nothing else: no
+	// network, so that Link and Impair fail. The Guest of the latter two is build/lab/arm64,
+	// by lab/guest/arm64.sh.
 	Arch string
 	// Out is an existing folder for serial.log, what the kernel and init print, and
 	// qemu.log.
 	Out string
-	// Memory is the guest's in MB; 0 means 768.
+	// Memory is the guest's in MB; 0 means 768. A Raspberry Pi has its own.
 	Memory int
+	// Files are in the guest from the start: by their paths there, files of this machine. The
+	// agent's network of a Raspberry Pi is not for large ones.
+	Files map[string]string
 	// Options go to the kernel's command line: lab/guest/init lists those with "lab.".
 	Options []string
 	// Watchdog is what QEMU does when nobody feeds the hardware watchdog any more: "pause",
@@ -71,9 +76,6 @@ type Machine struct {
 // Start waits for its turn, boots a machine and returns when its devices are there and its
 // agent answers. The caller must Close it.
 func Start(ctx context.Context, c Config) (_ *Machine, err error) {
-	if c.Memory == 0 {
-		c.Memory = defaultMemory
-	}
 	if c.Watchdog == "" {
 		c.Watchdog = "pause"
 	}
@@ -147,7 +149,13 @@ func (m *Machine) launch(c Config) error {
 		conn.Close()
 		return err
 	}
-	m.cmd = exec.Command(a.program, arguments(c, a)...)
+	root, err := withFiles(c)
+	if err != nil {
+		conn.Close()
+		log.Close()
+		return err
+	}
+	m.cmd = exec.Command(a.program, arguments(c, a, root)...)
 	m.cmd.ExtraFiles = []*os.File{theirs} // 3
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
