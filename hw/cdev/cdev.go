@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	gpiocdev "github.com/warthog618/go-gpiocdev"
 	"github.com/warthog618/go-gpiocdev/uapi"
@@ -62,31 +63,45 @@ func (Lines) Output(l hw.Line, active bool) (hw.Output, error) {
 	if err != nil {
 		return nil, fmt.Errorf("line %q: %w", l.Name, p.explain(err))
 	}
-	return &output{name: l.Name, line: line}, nil
+	return &output{Line: l, taken: line}, nil
 }
 
 // output drives a line.
 type output struct {
-	name string
-	line *gpiocdev.Line
+	hw.Line
+
+	mu    sync.Mutex
+	taken *gpiocdev.Line
 }
 
-// Set is part of hw.Output.
+// Set is part of hw.Output. A line whose chip was gone and is back is taken again.
 func (o *output) Set(active bool) error {
-	err := o.line.SetValue(level(active))
-	if errors.Is(err, gpiocdev.ErrClosed) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	err := o.taken.SetValue(level(active))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, gpiocdev.ErrClosed):
 		err = os.ErrClosed
+	case errors.Is(err, unix.ENODEV):
+		again, taken := Lines{}.Output(o.Line, active)
+		if taken != nil {
+			return fmt.Errorf("line %q: %w", o.Name, errGone)
+		}
+		_ = o.taken.Close() // of a line that is no more
+		o.taken = again.(*output).taken
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("line %q: %w", o.name, err)
-	}
-	return nil
+	return fmt.Errorf("line %q: %w", o.Name, err)
 }
 
 // Close is part of hw.Output.
 func (o *output) Close() error {
-	if err := o.line.Close(); err != nil && !errors.Is(err, gpiocdev.ErrClosed) {
-		return fmt.Errorf("line %q: %w", o.name, err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.taken.Close(); err != nil && !errors.Is(err, gpiocdev.ErrClosed) {
+		return fmt.Errorf("line %q: %w", o.Name, err)
 	}
 	return nil
 }

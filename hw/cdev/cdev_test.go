@@ -123,7 +123,7 @@ func event(at time.Duration, rising bool, seq uint32) []byte {
 
 func TestEdge(t *testing.T) {
 	t0 := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	l := &input{name: "call", said: true}
+	l := &input{Line: hw.Line{Name: "call"}, said: true}
 	for i, tt := range []struct {
 		rising bool
 		seq    uint32

@@ -3,6 +3,7 @@
 package cdev_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"intercom/hw"
 	"intercom/hw/cdev"
 	"intercom/hw/hwtest"
 )
@@ -58,8 +60,8 @@ func rig(t *testing.T) hwtest.Rig {
 			must(os.Remove(d))
 		}
 	})
-	chip := filepath.Join("/sys/devices/platform", read(dir+"/dev_name"), read(bank+"/chip_name"))
 	file := func(line, what string) string {
+		chip := filepath.Join("/sys/devices/platform", read(dir+"/dev_name"), read(bank+"/chip_name")) // until it is gone
 		i := slices.Index(names[:], line)
 		return fmt.Sprintf("%s/sim_gpio%d/%s", chip, i, what)
 	}
@@ -75,5 +77,104 @@ func rig(t *testing.T) hwtest.Rig {
 			time.Sleep(2 * time.Millisecond)
 		},
 		High: func(name string) bool { return read(file(name, "value")) == "1" },
+	}
+}
+
+// TestEveryEdge counts: none of 200 is lost, doubled or out of order.
+func TestEveryEdge(t *testing.T) {
+	r := rig(t)
+	in, err := cdev.Lines{}.Inputs(hw.Line{Name: r.Names[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	last, err := in.Next(ctx)
+	if err != nil || last.Active {
+		t.Fatalf("the first level: got %+v, %v", last, err)
+	}
+	const edges = 200
+	pressed := make(chan struct{})
+	go func() {
+		defer close(pressed)
+		for i := range edges {
+			r.Drive(r.Names[0], i%2 == 0)
+			time.Sleep(10 * time.Millisecond) // the simulated chip makes one of two edges that are too close
+		}
+	}()
+	defer func() { <-pressed }()
+	for i := range edges {
+		e, err := in.Next(ctx)
+		if err != nil || e.Active != (i%2 == 0) || e.Lost != 0 || e.At.Before(last.At) {
+			t.Fatalf("edge %d: got %+v, %v", i, e, err)
+		}
+		last = e
+	}
+	<-pressed
+	quiet, end := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer end()
+	if e, err := in.Next(quiet); err == nil {
+		t.Errorf("one more than %d: %+v", edges, e)
+	}
+}
+
+// TestChipGone takes the chip away and brings it back, as one on USB: what is taken of it works
+// again.
+func TestChipGone(t *testing.T) {
+	r := rig(t)
+	live := func(state string) {
+		t.Helper()
+		chip := strings.TrimSuffix(r.Names[0], "-0")
+		if err := os.WriteFile(filepath.Join("/sys/kernel/config/gpio-sim", chip, "live"), []byte(state), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, err := cdev.Lines{}.Inputs(hw.Line{Name: r.Names[0]}, hw.Line{Name: r.Names[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := cdev.Lines{}.Output(hw.Line{Name: r.Names[2]}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	next := func() (hw.Edge, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return in.Next(ctx)
+	}
+	for range 2 {
+		if _, err := next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	live("0")
+	for range 2 { // and it stays an error
+		if e, err := next(); err == nil || !strings.Contains(err.Error(), r.Names[0]) && !strings.Contains(err.Error(), r.Names[1]) || !strings.Contains(err.Error(), "is gone") {
+			t.Fatalf("without the chip: got %+v, %v", e, err)
+		}
+	}
+	if err := out.Set(true); err == nil || !strings.Contains(err.Error(), r.Names[2]) {
+		t.Errorf("set a line that is gone: %v", err)
+	}
+
+	live("1")
+	for late := time.Now().Add(10 * time.Second); ; {
+		r.Drive(r.Names[1], true)
+		e, err := next()
+		if err == nil && e.Line == r.Names[1] && e.Active {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("with the chip again: got %+v, %v", e, err)
+		}
+	}
+	for _, active := range []bool{true, false} {
+		if err := out.Set(active); err != nil || r.High(r.Names[2]) != active {
+			t.Errorf("set %v with the chip again: high is %v, %v", active, r.High(r.Names[2]), err)
+		}
 	}
 }

@@ -36,6 +36,7 @@ type inputs struct {
 	lines   []*input
 	edges   []hw.Edge // not yet told; sorted by time
 	last    time.Time // of what was told
+	again   time.Time // when lines whose chip is gone are looked for once more
 
 	mu     sync.Mutex
 	closed bool
@@ -43,11 +44,16 @@ type inputs struct {
 
 // input is one line.
 type input struct {
-	name string
-	fd   int
+	hw.Line
+	fd   int  // -1: its chip is gone
 	said bool // an edge or the first level told this
 	seq  uint32
 }
+
+// goneTime is between looks for a chip that is gone.
+const goneTime = time.Second
+
+var errGone = errors.New("its GPIO chip is gone; the line is taken again when it is back")
 
 func newInputs() (*inputs, error) {
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
@@ -59,14 +65,25 @@ func newInputs() (*inputs, error) {
 
 // take requests a line and notes its level.
 func (in *inputs) take(l hw.Line) error {
-	if slices.ContainsFunc(in.lines, func(other *input) bool { return other.name == l.Name }) {
+	if slices.ContainsFunc(in.lines, func(other *input) bool { return other.Name == l.Name }) {
 		return fmt.Errorf("line %q: named twice", l.Name)
 	}
+	i := &input{Line: l}
+	if err := i.open(); err != nil {
+		return err
+	}
+	in.lines = append(in.lines, i)
+	in.edges = append(in.edges, hw.Edge{Line: i.Name, Active: i.said, At: time.Now()})
+	return nil
+}
+
+// open requests the line and reads its level.
+func (l *input) open() error {
 	p, err := find(l.Name)
 	if err != nil {
 		return fmt.Errorf("line %q: %w", l.Name, err)
 	}
-	fd, err := p.open(l)
+	fd, err := p.open(l.Line)
 	if err != nil {
 		return fmt.Errorf("line %q: %w", l.Name, p.explain(err))
 	}
@@ -74,9 +91,7 @@ func (in *inputs) take(l hw.Line) error {
 	if err := uapi.GetLineValuesV2(uintptr(fd), &values); err != nil {
 		return errors.Join(fmt.Errorf("line %q: read level: %w", l.Name, err), unix.Close(fd))
 	}
-	i := &input{name: l.Name, fd: fd, said: values.Get(0) == 1}
-	in.lines = append(in.lines, i)
-	in.edges = append(in.edges, hw.Edge{Line: i.name, Active: i.said, At: time.Now()})
+	l.fd, l.said, l.seq = fd, values.Get(0) == 1, 0
 	return nil
 }
 
@@ -128,14 +143,44 @@ func (in *inputs) Next(ctx context.Context) (hw.Edge, error) {
 	}
 }
 
-// wait fills in.edges with all that the kernel has, or returns when it was poked.
+// takeAgain takes lines whose chip was gone and is back. A level that has changed meanwhile is
+// an edge.
+func (in *inputs) takeAgain() error {
+	var missing error
+	for _, l := range in.lines {
+		if l.fd >= 0 {
+			continue
+		}
+		before := l.said
+		if err := l.open(); err != nil {
+			missing = fmt.Errorf("line %q: %w", l.Name, errGone)
+			continue
+		}
+		if l.said != before {
+			in.edges = append(in.edges, hw.Edge{Line: l.Name, Active: l.said, At: time.Now()})
+		}
+	}
+	return missing
+}
+
+// wait fills in.edges with all that the kernel has, or returns when it was poked. Lines whose
+// chip is gone are an error from time to time; the others go on.
 func (in *inputs) wait() error {
+	limit := -1 // ms
+	if slices.ContainsFunc(in.lines, func(l *input) bool { return l.fd < 0 }) {
+		if left := time.Until(in.again); left > 0 {
+			limit = int(left.Milliseconds()) + 1
+		} else {
+			in.again = time.Now().Add(goneTime)
+			return in.takeAgain()
+		}
+	}
 	fds := make([]unix.PollFd, len(in.lines)+1)
 	for i, l := range in.lines {
 		fds[i] = unix.PollFd{Fd: int32(l.fd), Events: unix.POLLIN}
 	}
 	fds[len(in.lines)] = unix.PollFd{Fd: int32(in.wake), Events: unix.POLLIN}
-	if _, err := unix.Poll(fds, -1); err == unix.EINTR {
+	if _, err := unix.Poll(fds, limit); err == unix.EINTR {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("inputs: poll: %w", err)
@@ -149,7 +194,7 @@ func (in *inputs) wait() error {
 			continue
 		}
 		if err := in.read(l); err != nil {
-			return fmt.Errorf("line %q: %w", l.name, err)
+			return fmt.Errorf("line %q: %w", l.Name, err)
 		}
 	}
 	slices.SortStableFunc(in.edges, func(a, b hw.Edge) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
@@ -167,7 +212,9 @@ func (in *inputs) read(l *input) error {
 		case err == unix.EINTR:
 			continue
 		case err == unix.ENODEV || err == nil && n == 0:
-			return errors.New("its GPIO chip is gone")
+			fd := l.fd
+			l.fd, in.again = -1, time.Now().Add(goneTime)
+			return errors.Join(errGone, unix.Close(fd))
 		case err != nil:
 			return fmt.Errorf("read edges: %w", err)
 		}
@@ -201,7 +248,7 @@ func (l *input) edge(event []byte, offset time.Time) (hw.Edge, bool) {
 		return hw.Edge{}, false
 	}
 	l.said = rising
-	return hw.Edge{Line: l.name, Active: rising, At: offset.Add(at), Lost: lost}, true
+	return hw.Edge{Line: l.Name, Active: rising, At: offset.Add(at), Lost: lost}, true
 }
 
 func (in *inputs) isClosed() bool {
@@ -239,7 +286,9 @@ func (in *inputs) Close() error {
 	defer in.reading.Unlock()
 	errs := []error{unix.Close(in.wake)}
 	for _, l := range in.lines {
-		errs = append(errs, unix.Close(l.fd))
+		if l.fd >= 0 {
+			errs = append(errs, unix.Close(l.fd))
+		}
 	}
 	return errors.Join(errs...)
 }
