@@ -39,7 +39,7 @@ func TestGuestButtons(t *testing.T) {
 	must(t, g.Press(t.Context(), vm.ButtonCall)) // and not released
 	d.expect(t, soon, control.Pressed)
 	d.expect(t, soon, control.Ringing)
-	g.tap(t, vm.ButtonHangUp)
+	d.hangUp(t)
 	d.expect(t, soon, control.Ended)
 
 	const edge = 15 * time.Millisecond // the simulated chip makes one of two edges that are too close

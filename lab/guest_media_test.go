@@ -5,6 +5,8 @@ package lab
 import (
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -103,8 +105,10 @@ func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
 func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
 	t.Helper()
 	var faults []string
+	var wav []byte
 	for range 4 {
-		wav, err := g.Record(t.Context(), 3*time.Second)
+		var err error
+		wav, err = g.Record(t.Context(), 3*time.Second)
 		must(t, err)
 		got, err := vm.Listen(wav)
 		must(t, err)
@@ -121,5 +125,6 @@ func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
 			return
 		}
 	}
+	must(t, os.WriteFile(filepath.Join(g.out, "loudspeaker.wav"), wav, 0o644))
 	t.Errorf("the loudspeaker: %q", faults)
 }

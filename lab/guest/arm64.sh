@@ -24,10 +24,12 @@ if [ ! -e "$out" ]; then
 	mkdir -p "$w"/apt/{lists/partial,archives/partial}
 	options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$w/apt" -o Dir::State::lists="$w/apt/lists"
 		-o Dir::Cache="$w/apt" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none)
-	apt-get -qq "${options[@]}" update
+	missing() { echo "lab: $1 for arm64 cannot be downloaded: see what apt-get says above" >&2; exit 1; }
+	apt-get -qq "${options[@]}" update || missing "Debian's lists of packages"
 	package=$(apt-cache "${options[@]}" depends linux-image-arm64 | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
 	kernel=${package#linux-image-}
-	(cd "$w" && apt-get -qq "${options[@]}" download "$package" busybox-static && for p in *.deb; do dpkg-deb -x "$p" x; done)
+	(cd "$w" && apt-get -qq "${options[@]}" download "$package" busybox-static) || missing "$package and busybox-static"
+	for p in "$w"/*.deb; do dpkg-deb -x "$p" "$w/x"; done
 	[ -e "$w/x/lib" ] || ln -s usr/lib "$w/x/lib"
 	depmod -b "$w/x" "$kernel"
 

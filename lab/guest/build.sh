@@ -13,7 +13,7 @@ exec 9>"$cache/build.lock"
 flock -w 1200 9 || { echo "lab: another build of the guest does not end" >&2; exit 1; }
 
 # The headers' metapackage names the kernel: no number of one is written down anywhere.
-kernel=$(dpkg-query -W -f '${Depends}' linux-headers-amd64 2>/dev/null | sed -n 's/^linux-headers-\([^ ]*\).*/\1/p')
+kernel=$({ dpkg-query -W -f '${Depends}' linux-headers-amd64 2>/dev/null || true; } | sed -n 's/^linux-headers-\([^ ]*\).*/\1/p')
 [ -n "$kernel" ] || { echo "lab: the package linux-headers-amd64 is not installed: scripts/setup.sh lab" >&2; exit 1; }
 version=$(dpkg-query -W -f '${Version}' "linux-headers-$kernel")
 
@@ -43,10 +43,11 @@ guest() { # FOLDER
 
 stage kernel "$(cat "$here/fetch.sh" <(echo "$version") | hash)" bash "$here/fetch.sh" "$kernel" "$version"
 fetched=$dir
-stage modules "$(cat "$here"/{modules.sh,Kbuild} <(echo "$fetched") | hash)" bash "$here/modules.sh" "$kernel" "$fetched"
+# By the names of the folders, not their paths: a cache may be moved.
+stage modules "$(cat "$here"/{modules.sh,Kbuild} <(basename "$fetched") | hash)" bash "$here/modules.sh" "$kernel" "$fetched"
 modules=$dir
 tools=$(dpkg-query -W busybox-static alsa-utils v4l-utils iproute2 libasound2 libc6)
 stage guest "$(cd "$root" && { cat lab/guest/{initramfs.sh,init,panel.sh,asound.conf,build.sh} lab/vm/agent/*.go lab/vm/wire/*.go internal/uinput/*.go internal/uapi/*.go
-	echo "$modules $tools"; } | hash)" guest
+	echo "$(basename "$modules") $tools"; } | hash)" guest
 ln -sfn "$(basename "$dir")" "$cache/guest"
 echo "$dir"

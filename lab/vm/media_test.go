@@ -47,7 +47,7 @@ func testSound(t *testing.T, m *Machine) {
 // testNetwork has the guest ping this machine, unimpaired, impaired and cut off.
 func testNetwork(t *testing.T, m *Machine) {
 	answered := func() int {
-		const ping = "ping -q -c 100 -i 0.02 -W 1 " + Host + " || true"
+		const ping = "ping -q -c 100 -i 0.01 -W 1 " + Host + " || true"
 		_, after, _ := strings.Cut(shell(t, m, ping), "transmitted, ")
 		n, err := strconv.Atoi(strings.Fields(after + " ?")[0])
 		must(t, err)
@@ -66,6 +66,7 @@ func testNetwork(t *testing.T, m *Machine) {
 		t.Errorf("with the link cut: %d of 100 are answered", got)
 	}
 	must(t, m.Link(t.Context(), true))
+	shell(t, m, "for i in $(seq 20); do ping -q -c 1 -W 1 "+Host+" && exit 0; done; exit 1") // the card needs a moment
 	if got := answered(); got != 100 {
 		t.Errorf("after all that: %d of 100 are answered", got)
 	}

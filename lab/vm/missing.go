@@ -25,7 +25,7 @@ func Missing(c Config) []string {
 		missing = append(missing, "the lab's guest is built on amd64 only, and this is "+runtime.GOARCH)
 	}
 	if _, err := exec.LookPath(a.program); err != nil {
-		missing = append(missing, a.program+" is not installed: scripts/setup.sh lab")
+		missing = append(missing, a.program+" is not installed: scripts/setup.sh "+a.setup)
 	}
 	for _, name := range []string{a.kernel, initramfs, a.dtb} {
 		if _, err := os.Stat(filepath.Join(c.Guest, name)); err != nil {

@@ -9,6 +9,7 @@ import (
 // architecture is what differs between the machines.
 type architecture struct {
 	program string // of QEMU
+	setup   string // what scripts/setup.sh installs it for
 	kernel  string // file in the guest's folder
 	console string
 	machine []string // QEMU's options
@@ -36,20 +37,20 @@ func architectureOf(arch string) (architecture, error) {
 	switch arch {
 	case "", "amd64":
 		return architecture{
-			program: "qemu-system-x86_64", kernel: "vmlinux", console: "ttyS0",
+			program: "qemu-system-x86_64", setup: "lab", kernel: "vmlinux", console: "ttyS0",
 			// The libopus that is linked into the program needs AVX; more of it boots slower.
 			machine: []string{"-cpu", "SandyBridge,-x2apic,-tsc-deadline", "-smp", "2", "-device", "bochs-display"},
 			card:    "virtio-net-pci,romfile=", devices: pci,
 		}, nil
 	case "arm64":
 		return architecture{
-			program: "qemu-system-aarch64", kernel: "vmlinuz", console: "ttyAMA0",
+			program: "qemu-system-aarch64", setup: "lab-arm64", kernel: "vmlinuz", console: "ttyAMA0",
 			machine: []string{"-machine", "virt", "-cpu", "cortex-a53", "-smp", "2"},
 			card:    "virtio-net-pci,romfile=", devices: pci,
 		}, nil
 	case "raspi3b":
 		return architecture{
-			program: "qemu-system-aarch64", kernel: "vmlinuz", console: "ttyS1,115200",
+			program: "qemu-system-aarch64", setup: "lab-arm64", kernel: "vmlinuz", console: "ttyS1,115200",
 			machine: []string{"-machine", "raspi3b"}, dtb: "bcm2837-rpi-3-b.dtb", memory: 1024,
 			card: "usb-net", silent: 1,
 		}, nil
