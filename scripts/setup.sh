@@ -16,7 +16,7 @@ demo) debian=$build ;;
 prompts) debian="espeak-ng" ;;
 test) debian="$build libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
-lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod alsa-utils v4l-utils iproute2 libasound2" ;;
+lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils alsa-utils v4l-utils iproute2 libasound2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
 cross) debian="$build $compilers" ;;
 cross-test) debian="$build $compilers qemu-user ffmpeg" ;;
