@@ -65,6 +65,9 @@ name = "door"
 open = "1s"
 longest = "2s"
 pause = "100ms"
+
+[access]
+account_interval = "1s"
 `
 
 // intercom builds the program, once for the run.

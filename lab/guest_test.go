@@ -267,6 +267,9 @@ may_open = true
 by_account = true
 may_call = true
 
+[access]
+account_interval = "1s" # tests open one after the other
+
 [call]
 ring = "%v"
 dialing = "2s"

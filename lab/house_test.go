@@ -64,6 +64,9 @@ tone = %d
 [cues]
 play = false
 
+[access]
+account_interval = "1s" # tests open one after the other
+
 [call]
 ring = "%s"
 dialing = "2s"

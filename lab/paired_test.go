@@ -18,8 +18,7 @@ import (
 
 // pairedHouse is where Anna opens by a paired phone and by PIN, and Ben, whose phone is not
 // paired, does not; he is told of alarms.
-const pairedHouse = `
-[access]
+const pairedHouse = ` # more of [access], with which the settings of all doors end
 hang_up = true
 alarm = ["Ben"]
 
