@@ -113,7 +113,7 @@ func (g *guest) checkOpening(t *testing.T, d *door, a *phone) {
 	}
 	open := l[2].At.Sub(l[1].At)
 	t.Logf("the door was open for %v", open)
-	if open < openTime-50*time.Millisecond || open > 2*openTime {
+	if open < openTime*3/4 || open > 2*openTime {
 		t.Errorf("the door was open for %v, want %v", open, openTime)
 	}
 }

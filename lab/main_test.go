@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +68,9 @@ func (s *suite) start() error {
 	}
 	s.out = filepath.Join(s.root, "lab", "out", time.Now().Format("20060102-150405"))
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
+		return err
+	}
+	if err := os.Setenv(runMark, s.out); err != nil {
 		return err
 	}
 	sdk := filepath.Join(s.root, "build", "sdk")
@@ -126,6 +131,7 @@ func (s *suite) end(passed bool) error {
 	for i := len(s.ended) - 1; i >= 0; i-- {
 		all = append(all, s.ended[i]())
 	}
+	all = append(all, s.leftovers())
 	switch {
 	case passed && os.Getenv("LAB_KEEP") == "":
 		all = append(all, os.RemoveAll(s.out))
@@ -133,6 +139,35 @@ func (s *suite) end(passed bool) error {
 		fmt.Fprintln(os.Stderr, "lab: logs are in", s.out)
 	}
 	return errors.Join(all...)
+}
+
+// runMark is in the environment of everything that a run starts.
+const runMark = "LAB_RUN"
+
+// leftovers is an error if something that the run has started still runs after its end, by
+// whomever it was started: a browser's helper, a lock's guard, a machine.
+func (s *suite) leftovers() error {
+	var left []string
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) { // of others' children nobody is told
+		left = nil
+		environments, _ := filepath.Glob("/proc/[0-9]*/environ") // the pattern is right
+		for _, file := range environments {
+			text, err := os.ReadFile(file)
+			pid := filepath.Base(filepath.Dir(file))
+			if err != nil || pid == strconv.Itoa(os.Getpid()) || !strings.Contains(string(text), runMark+"="+s.out+"\x00") {
+				continue // it has ended, is another user's, or is no matter of ours
+			}
+			command, _ := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+			left = append(left, pid+" "+strings.ReplaceAll(string(command), "\x00", " "))
+		}
+		if left == nil || time.Now().After(late) {
+			break
+		}
+	}
+	if left != nil {
+		return fmt.Errorf("%d processes of the run still run: %q", len(left), left)
+	}
+	return nil
 }
 
 // door gives the demo's door to a test.
