@@ -23,6 +23,10 @@ const flatsHouse = `
 [records]
 folder = %q
 
+[tamper]
+block = "2s"
+file = %q
+
 [[flat]]
 name = "1"
 label = "Ash"
@@ -51,6 +55,7 @@ name = "Anna"
 may_open = true
 by_account = true
 may_call = true
+pin = "135790"
 
 [[resident]]
 id = 2002
@@ -68,7 +73,7 @@ func (r *resident) dial(t *testing.T, keys string) {
 // TestFlats is a door of several flats, with its page.
 func TestFlats(t *testing.T) {
 	folder := filepath.Join(lab.out, "records")
-	d, err := startDemo("flats", fmt.Sprintf(flatsHouse, folder))
+	d, err := startDemo("flats", fmt.Sprintf(flatsHouse, folder, filepath.Join(lab.out, "tamper")))
 	must(t, err)
 	store, err := records.Open(folder, records.Limits{})
 	must(t, err)
@@ -142,6 +147,25 @@ func TestFlats(t *testing.T) {
 		d.never(t, begun, control.Ringing)
 		must(t, a.Wait(t.Context(), quick, `() => /hour/.test(document.querySelector("#light-text").textContent)`, nil))
 		awaitRecord(t, store, "3", behaviour.ReasonQuiet)
+	})
+
+	t.Run("tampered with", func(t *testing.T) {
+		d.begin(t)
+		a.dial(t, "*135790#")
+		if e := d.expect(t, soon, control.Opened); e.User != anna.id {
+			t.Errorf("opened by %d", e.User)
+		}
+		d.expect(t, soon, control.Locked)
+		d.pressNamed(t, "tamper")
+		d.expect(t, soon, control.Tampered)
+		begun := d.count()
+		a.dial(t, "*135790#")
+		if e := d.expect(t, soon, control.Refused); e.Reason != behaviour.ReasonTampered {
+			t.Errorf("refused: %+v", e)
+		}
+		must(t, a.Wait(t.Context(), quick, `() => document.querySelector("#light").dataset.light === "fault"`, nil))
+		d.never(t, begun, control.Opened)
+		d.expect(t, soon, control.TamperOver)
 	})
 
 	t.Run("residents call the door", func(t *testing.T) {

@@ -133,37 +133,7 @@ func printStatus(w io.Writer, st control.Status) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("version", "%s", st.Version)
 	row("state", "%s", st.State)
-	if st.Flat != "" {
-		row("", "for %s", st.Flat)
-	}
-	if st.Typed != "" {
-		row("", "typed %s", st.Typed)
-	}
-	if st.Says != "" {
-		row("", "told: %s", st.Says)
-	}
-	if c := st.Call; c != nil {
-		direction := "to the residents"
-		if c.Incoming {
-			direction = "from a resident"
-		}
-		row("call", "%s, since %s", direction, c.Since.Format(time.TimeOnly))
-		if c.User != 0 {
-			row("", "with %s", residentName(st, c.User))
-		}
-		if c.Media {
-			row("", "media arrives")
-		}
-		if c.Codec != "" {
-			row("", "we send %s", c.Codec)
-		}
-		if c.Times != nil {
-			row("", "%s", c.Times)
-		}
-		if c.Network != nil {
-			row("", "network: %s", c.Network)
-		}
-	}
+	callRows(row, st)
 	if st.Link.Up {
 		row("chat", "connected since %s", st.Link.Since.Format(time.DateTime))
 	} else {
@@ -198,6 +168,43 @@ func printStatus(w io.Writer, st control.Status) error {
 		row("health", "%s: %s (since %s)", c.Name, c.Text, c.Since.Format(time.DateTime))
 	}
 	return t.Flush()
+}
+
+// callRows tells what goes on at the door.
+func callRows(row func(string, string, ...any), st control.Status) {
+	if st.Flat != "" {
+		row("", "for %s", st.Flat)
+	}
+	if st.Typed != "" {
+		row("", "typed %s", st.Typed)
+	}
+	if st.Says != "" {
+		row("", "told: %s", st.Says)
+	}
+	c := st.Call
+	if c == nil {
+		return
+	}
+	direction := "to the residents"
+	if c.Incoming {
+		direction = "from a resident"
+	}
+	row("call", "%s, since %s", direction, c.Since.Format(time.TimeOnly))
+	if c.User != 0 {
+		row("", "with %s", residentName(st, c.User))
+	}
+	if c.Media {
+		row("", "media arrives")
+	}
+	if c.Codec != "" {
+		row("", "we send %s", c.Codec)
+	}
+	if c.Times != nil {
+		row("", "%s", c.Times)
+	}
+	if c.Network != nil {
+		row("", "network: %s", c.Network)
+	}
 }
 
 func residentName(st control.Status, user int64) string {

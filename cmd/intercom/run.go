@@ -129,18 +129,10 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 	if err := c.openKeys(&cfg); err != nil {
 		return nil, err
 	}
-	if c.Records.Folder != "" {
-		if cfg.Records, err = records.Open(c.Records.Folder, c.Records.limits()); err != nil {
-			return nil, exitError{exitConfig, c.wrong("records.folder", "%v", err)}
-		}
+	if cfg.Records, err = c.openRecords(); err != nil {
+		return nil, err
 	}
-	cfg.WatchNetwork = func(ctx context.Context, changed func()) error {
-		w, err := netwatch.New(netwatch.Config{Changed: changed, Logger: log})
-		if err != nil {
-			return err
-		}
-		return w.Run(ctx)
-	}
+	cfg.WatchNetwork = watchNetwork(log)
 	if lock != nil {
 		cfg.WatchLock = lock.Watch
 	}
@@ -154,6 +146,29 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		return nil, exitError{exitConfig, err}
 	}
 	return b, nil
+}
+
+// openRecords opens the folder of visitors whom nobody answered; nil: there is none.
+func (c *config) openRecords() (*records.Store, error) {
+	if c.Records.Folder == "" {
+		return nil, nil
+	}
+	store, err := records.Open(c.Records.Folder, c.Records.limits())
+	if err != nil {
+		return nil, exitError{exitConfig, c.wrong("records.folder", "%v", err)}
+	}
+	return store, nil
+}
+
+// watchNetwork tells of changes of the host's addresses and routes.
+func watchNetwork(log *slog.Logger) func(context.Context, func()) error {
+	return func(ctx context.Context, changed func()) error {
+		w, err := netwatch.New(netwatch.Config{Changed: changed, Logger: log})
+		if err != nil {
+			return err
+		}
+		return w.Run(ctx)
+	}
 }
 
 func (b *built) close() {

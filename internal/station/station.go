@@ -307,14 +307,8 @@ func (s *Station) Run(ctx context.Context) error {
 	part(ctx, &parts, "sound", s.sound.Run)
 	part(linkCtx, &link, "chat", s.chat.Run)
 	part(ctx, &parts, "calls", s.calls.Run)
-	if s.cfg.WatchNetwork != nil {
-		part(ctx, &parts, "network", func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) })
-	}
-	if s.cfg.WatchLock != nil {
-		part(ctx, &parts, "watch on the locks' guard", func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) })
-	}
-	if s.cfg.WatchInputs != nil {
-		part(ctx, &parts, "watch on input devices", func(ctx context.Context) error { return s.cfg.WatchInputs(ctx, s.report("input devices")) })
+	for name, run := range s.watches() {
+		part(ctx, &parts, name, run)
 	}
 	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, presses) })
 	l := &loop{
@@ -323,9 +317,6 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	part(ctx, &parts, "light", l.lamp.run)
 	part(ctx, &parts, "recorder", l.recorder.run)
-	if s.cfg.ClockSet != nil {
-		part(ctx, &parts, "watch on the clock", s.watchClock)
-	}
 	// The journal is the last to end: it takes down that the others did.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
@@ -345,6 +336,24 @@ func (s *Station) Run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// watches are the parts that look after what is outside of the station, by what they are called.
+func (s *Station) watches() map[string]func(context.Context) error {
+	all := map[string]func(context.Context) error{}
+	if s.cfg.WatchNetwork != nil {
+		all["network"] = func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) }
+	}
+	if s.cfg.WatchLock != nil {
+		all["watch on the locks' guard"] = func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) }
+	}
+	if s.cfg.WatchInputs != nil {
+		all["watch on input devices"] = func(ctx context.Context) error { return s.cfg.WatchInputs(ctx, s.report("input devices")) }
+	}
+	if s.cfg.ClockSet != nil {
+		all["watch on the clock"] = s.watchClock
+	}
+	return all
 }
 
 // errEnded is why Run returns although nobody asked it to.
