@@ -65,7 +65,7 @@ func commands() []command {
 		{"demo", "[--config FILE] [--camera DEVICE] [--sound CARD] [--listen ADDRESS] [--control PATH]", "a door and a resident's phone on one page, without an account", runDemo},
 		{"sandbox", "[--accounts FILE] [--rest ADDRESS] [--chat ADDRESS] [--websocket ADDRESS]", "a QuickBlox-compatible server for trying things out", runSandbox},
 		{"press", "NAME", "press a button of the running station", runPress},
-		{"type", "KEYS", "type at the keypad of the running station: digits, # to confirm, C to clear", runType},
+		{"type", "KEYS", "type at the keypad of the running station: digits, # to confirm, * before a code, C to clear", runType},
 		{"records", "[list|erase [ID...]] [--config FILE] [--folder PATH] [--all] [--format text|json]", "visitors whom nobody answered: list or erase what was kept of them", runRecords},
 		{"hangup", "", "end the call of the running station", runHangUp},
 		{"status", "[--format text|json]", "show the running station's state", runStatus},

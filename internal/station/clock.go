@@ -21,7 +21,7 @@ func (s *Station) watchClock(ctx context.Context) error {
 		set := s.cfg.ClockSet()
 		var wrong error
 		if !set {
-			wrong = errors.New("the clock is not set: quiet hours are ignored until it is")
+			wrong = errors.New("the clock is not set: until it is, quiet hours are ignored, and who may open at certain hours only cannot")
 		}
 		s.health.Report("clock", wrong)
 		if set != known {
