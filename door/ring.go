@@ -203,7 +203,7 @@ func (n *step) mediaStarted(in MediaStarted) {
 func (n *step) incoming(in Incoming) {
 	r, known := n.resident(in.User)
 	refuse := func(reason, text string) {
-		n.note(Note{Type: NoteRefused, Call: in.Call, User: in.User, Reason: reason, Text: text})
+		n.noteRefusal(request{call: in.Call, user: in.User}, "", reason, text)
 		n.do(Decline{Call: in.Call, Reason: reason})
 	}
 	switch {

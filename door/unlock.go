@@ -119,6 +119,9 @@ func (n *step) judged(by request, v access.Verdict, what string) {
 		}
 		return
 	}
+	if v.Duress { // help is needed whether or not the lock opens
+		n.alarm(by, v.Lock, ReasonDuress, fmt.Sprintf("%s is to open lock %q under duress, and was refused: %s", who, v.Lock, reason))
+	}
 	n.refuse(by, v.Lock, reason, fmt.Sprintf("%s %s and was refused: %s", who, what, reason))
 }
 
@@ -165,6 +168,21 @@ const (
 
 // refuse notes a refusal and tells it to who asked, if there is a call to tell it in.
 func (n *step) refuse(by request, lock, reason, text string) {
+	if !n.noteRefusal(by, lock, reason, text) {
+		return
+	}
+	info := map[string]string{"event": "refused", "reason": reason}
+	if lock != "" {
+		info["lock"] = lock
+	}
+	n.answer(by, info)
+}
+
+// nameNoted is how much is noted of the name of a lock that there is not: who asks chose it.
+const nameNoted = 40
+
+// noteRefusal notes a refusal, or counts it if there were too many: then it returns false.
+func (n *step) noteRefusal(by request, lock, reason, text string) bool {
 	n.sumUp()
 	if n.now.Sub(n.refusedSince) >= refusalsTime {
 		n.refused, n.refusedSince = 0, n.now
@@ -173,16 +191,15 @@ func (n *step) refuse(by request, lock, reason, text string) {
 	switch {
 	case n.refused > refusalsNoted:
 		n.count(reason)
-		return
+		return false
 	case n.refused == refusalsNoted:
 		text += "; what else is refused within a minute is counted"
 	}
-	n.note(Note{Type: NoteRefused, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
-	info := map[string]string{"event": "refused", "reason": reason}
-	if lock != "" {
-		info["lock"] = lock
+	if n.lock(lock) == nil {
+		lock = fmt.Sprintf("%.*s", nameNoted, lock)
 	}
-	n.answer(by, info)
+	n.note(Note{Type: NoteRefused, Call: by.call, User: by.user, Name: lock, Reason: reason, Text: text})
+	return true
 }
 
 // unnoted is how many requests were refused for a reason and not noted one by one.

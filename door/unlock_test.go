@@ -1,6 +1,7 @@
 package door
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,10 @@ func TestDuress(t *testing.T) {
 	if got, want := show(x.run(keys("*4321#")...)), "Open{door 2001}; "+alarm; got != want {
 		t.Errorf("by PIN:\ngot  %s\nwant %s", got, want)
 	}
+	x.run(opened)
+	if got, want := show(x.run(keys("*4321#")...)), alarm+"; refused 2001 (opened a moment ago)"; got != want {
+		t.Errorf("while the lock is open:\ngot  %s\nwant %s", got, want)
+	}
 }
 
 func TestCode(t *testing.T) {
@@ -218,5 +223,30 @@ func TestWarnings(t *testing.T) {
 		if got := show(newGuarded(t).run(c.in)); got != c.want {
 			t.Errorf("%#v\ngot  %s\nwant %s", c.in, got, c.want)
 		}
+	}
+}
+
+// TestFloodOfStrangers: the journal is bounded, and whoever fills it would erase what it has.
+func TestFloodOfStrangers(t *testing.T) {
+	x := newGuarded(t)
+	noted, declined, most, now := 0, 0, 0, x.now
+	for i := range 1000 {
+		for _, in := range []Input{
+			Incoming{Call: "from " + strconv.Itoa(i), User: mallory},
+			Asked{User: mallory, Command: CommandUnlock, Lock: strings.Repeat("x", 16<<10)},
+		} {
+			x.now = now // all within a moment
+			for _, e := range x.run(in) {
+				switch e := e.(type) {
+				case Note:
+					noted, most = noted+1, max(most, len(e.Name)+len(e.Text))
+				case Decline:
+					declined++
+				}
+			}
+		}
+	}
+	if noted != refusalsNoted || declined != 1000 || most > 200 {
+		t.Errorf("%d notes of up to %d bytes, %d calls declined; want %d of at most 200 bytes, and all", noted, most, declined, refusalsNoted)
 	}
 }

@@ -286,7 +286,8 @@ func TestKeypad(t *testing.T) {
 		{access.Typed{Keypad: "front", PIN: "135792"}, access.ReasonWrong, 0, false},
 		{access.Typed{Keypad: "front"}, access.ReasonWrong, 0, false},
 		{access.Typed{Keypad: "front", PIN: "135790", Lock: "gate"}, access.ReasonNotAllowed, anna, false},
-		{access.Typed{Keypad: "front", PIN: "24680"}, access.ReasonNotAllowed, carla, false}, // one step of two
+		{access.Typed{Keypad: "front", PIN: "135791", Lock: "gate"}, access.ReasonNotAllowed, anna, true}, // help is needed all the same
+		{access.Typed{Keypad: "front", PIN: "24680"}, access.ReasonNotAllowed, carla, false},              // one step of two
 		{access.Typed{Keypad: "front", PIN: "135790", Blocked: true}, access.ReasonBlocked, 0, false},
 		{access.Typed{Keypad: "front", PIN: "135790", Lock: "attic"}, access.ReasonNoLock, 0, false},
 		{access.Typed{Keypad: "hidden", PIN: "135790"}, access.ReasonNotAllowed, 0, false},

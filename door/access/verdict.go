@@ -94,7 +94,7 @@ type Verdict struct {
 	Key    string // the id of the key he does it with
 
 	// Duress says that he was forced to: an alarm is due that nobody at the door or at the
-	// phone notices.
+	// phone notices, also if he is refused.
 	Duress bool
 	// LockedOut says that this attempt was wrong once too often, and how long nobody is
 	// heard now; an alarm is due. While it lasts it is what remains.
@@ -273,7 +273,7 @@ func (s *State) typed(now time.Time, t Typed, v *Verdict) Reason {
 		return ReasonWrong
 	}
 	who := s.pins[found].resident
-	v.User = s.cfg.Residents[who].ID
+	v.User, v.Duress = s.cfg.Residents[who].ID, s.pins[found].duress
 	rule, allowed := s.rule(who, lock)
 	switch {
 	case !allowed || !rule.Keypad:
@@ -282,7 +282,7 @@ func (s *State) typed(now time.Time, t Typed, v *Verdict) Reason {
 	if reason := s.when(now, rule); reason != "" {
 		return reason
 	}
-	v.Way, v.Duress = WayPIN, s.pins[found].duress
+	v.Way = WayPIN
 	return ""
 }
 

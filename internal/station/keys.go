@@ -20,6 +20,10 @@ var _ control.Keys = (*Station)(nil)
 // errNoKeys is told to who wants to pair a phone with a door that keeps no keys.
 var errNoKeys = errors.New("this door keeps no keys: name a file for them as access.keys in its configuration")
 
+// tellLimit is how long the loop may take to hear of a change. One that takes longer is stuck,
+// and a watchdog's business; the next run begins with the keys as they are.
+const tellLimit = 30 * time.Second
+
 // Pair makes a key for a phone of a resident, who is named or given by his user id.
 func (s *Station) Pair(ctx context.Context, resident, phone string) (control.Pairing, error) {
 	if s.cfg.Keyring == nil {
@@ -99,9 +103,12 @@ func (s *Station) residentName(user int64) string {
 	return "somebody who lives here no longer"
 }
 
-// tellKeys gives the door the keys that there are now, and says what became of one.
+// tellKeys gives the door the keys that there are now, and says what became of one. It does so
+// even if nobody waits for it any more: a key that is revoked on the disk must not open.
 func (s *Station) tellKeys(ctx context.Context, what string, k keyring.Key, text string) error {
-	if err := s.ask(ctx, s.keysChanged()); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellLimit)
+	defer cancel()
+	if err := s.ask(ctx, door.KeysChanged{}); err != nil { // the loop fills it in
 		return err
 	}
 	s.publish(control.Event{Type: what, User: k.User, Name: k.ID, Text: fmt.Sprintf(text, s.residentName(k.User)) + fmt.Sprintf(": key %s %q", k.ID, k.Name)})

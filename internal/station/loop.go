@@ -64,6 +64,9 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 			l.lockEvent(ctx, e)
 		case in := <-l.asks:
 			l.pressed = time.Now()
+			if _, ok := in.(door.KeysChanged); ok {
+				in = l.keysChanged() // what holds now: a later change may have been told before
+			}
 			l.take(ctx, in)
 		case l.turns <- struct{}{}:
 			continue

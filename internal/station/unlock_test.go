@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"maps"
 	"strings"
 	"testing"
@@ -262,6 +263,39 @@ func TestKeysOverControl(t *testing.T) {
 		defer r.end()
 		if _, err := r.Pair(t.Context(), "Anna", ""); err == nil || !strings.Contains(err.Error(), "access.keys") {
 			t.Errorf("a door that keeps no keys: %v", err)
+		}
+	})
+}
+
+// TestRevokedAllTheSame: what is on the disk holds at the door, whatever became of who wanted
+// it, and in whatever order the changes reach the loop.
+func TestRevokedAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, paired(t))
+		defer r.end()
+		a := r.world.Phone(callcoretest.Spec{User: anna})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 10 {
+			if _, err := r.Revoke(gone, r.pair("Anna").ID); err != nil {
+				t.Fatalf("revoked by somebody who does not wait: %v", err)
+			}
+		}
+		l := r.pair("Anna")
+		before := r.keysChanged()
+		if _, err := r.Revoke(t.Context(), l.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.ask(t.Context(), before); err != nil { // of a pairing that was overtaken
+			t.Fatal(err)
+		}
+		r.pair("Anna") // another phone: challenges are told
+		s, _, c := r.talk(a)
+		if err := s.Update(t.Context(), proof(l, c, s.ID(), "")); err != nil {
+			t.Fatal(err)
+		}
+		if e := r.expect(control.Refused); e.Reason != "unknown key" {
+			t.Errorf("refused for %q, want the key to be unknown", e.Reason)
 		}
 	})
 }
