@@ -62,7 +62,7 @@ type State struct {
 	connected bool // media came from User
 	ending    bool // we hung up; Ended has not come yet
 
-	refused      int       // requests, since
+	refused      [2]int    // requests, those of strangers apart, since
 	refusedSince time.Time // then
 	unnoted      []unnoted // of them; never changed in place
 }

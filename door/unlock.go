@@ -160,7 +160,8 @@ func (r request) how() string {
 }
 
 // Refusals are noted and told up to a number in a time: whoever floods the door with
-// requests shall neither fill its disk nor make it talk.
+// requests shall neither fill its disk nor make it talk. Strangers have a number of their own:
+// they shall not keep residents from being answered, nor hide who else tries.
 const (
 	refusalsNoted = 30
 	refusalsTime  = time.Minute
@@ -185,14 +186,18 @@ const nameNoted = 40
 func (n *step) noteRefusal(by request, lock, reason, text string) bool {
 	n.sumUp()
 	if n.now.Sub(n.refusedSince) >= refusalsTime {
-		n.refused, n.refusedSince = 0, n.now
+		n.refused, n.refusedSince = [2]int{}, n.now
 	}
-	n.refused++
+	of := &n.refused[0]
+	if _, known := n.resident(by.user); !known && by.user != 0 {
+		of = &n.refused[1]
+	}
+	*of++
 	switch {
-	case n.refused > refusalsNoted:
+	case *of > refusalsNoted:
 		n.count(reason)
 		return false
-	case n.refused == refusalsNoted:
+	case *of == refusalsNoted:
 		text += "; what else is refused within a minute is counted"
 	}
 	if n.lock(lock) == nil {

@@ -249,4 +249,9 @@ func TestFloodOfStrangers(t *testing.T) {
 	if noted != refusalsNoted || declined != 1000 || most > 200 {
 		t.Errorf("%d notes of up to %d bytes, %d calls declined; want %d of at most 200 bytes, and all", noted, most, declined, refusalsNoted)
 	}
+	a := unlock
+	a.Call, a.Carrier = "", ByMessage
+	if got, want := show(x.run(a)), "refused 2001 (not in this call); Tell{ 2001 message map[event:refused lock:door reason:not in this call]}"; got != want {
+		t.Errorf("a resident meanwhile:\ngot  %s\nwant %s", got, want)
+	}
 }
