@@ -43,7 +43,7 @@ for file in "$tree"/configs/*_defconfig; do
 		grep -qxF "$want" <<<"$vars" || fail "$name: want $want, got: $vars"
 	done
 	order=$(br show-build-order | tr -s ' ' '\n') || continue
-	for p in host-go-bin libvpx alsa-lib systemd intercom; do
+	for p in host-go-bin libvpx webrtc-audio-processing0 alsa-lib systemd intercom; do
 		grep -qx "$p" <<<"$order" || fail "$name: $p is not built"
 	done
 	br show-info >"$out/info" || continue

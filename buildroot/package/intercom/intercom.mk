@@ -11,7 +11,7 @@ INTERCOM_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
 	--exclude=/build --exclude=/node_modules --exclude=/lab/out
 INTERCOM_LICENSE = Apache-2.0
 INTERCOM_LICENSE_FILES = LICENSE
-INTERCOM_DEPENDENCIES = jpeg libvpx
+INTERCOM_DEPENDENCIES = jpeg libvpx webrtc-audio-processing0
 INTERCOM_GOMOD = intercom
 INTERCOM_BUILD_TARGETS = cmd/intercom
 INTERCOM_LDFLAGS = -s -w
@@ -25,6 +25,12 @@ define INTERCOM_VENDOR
 	fi
 endef
 INTERCOM_PRE_BUILD_HOOKS += INTERCOM_VENDOR
+
+# Headers that have a folder of their own: the one of the staging area.
+define INTERCOM_STAGING_HEADERS
+	$(SED) 's,-I/usr/include/,-I$(STAGING_DIR)/usr/include/,' $(@D)/capture/aec/apm.go
+endef
+INTERCOM_PRE_BUILD_HOOKS += INTERCOM_STAGING_HEADERS
 
 define INTERCOM_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom.service \
