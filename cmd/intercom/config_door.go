@@ -115,10 +115,15 @@ func (c *config) checkResidents() error {
 }
 
 func (c *config) checkButtons() error {
-	lines := map[string]string{c.Light.Name: "light", tamperName: "case's contact"}
-	if len(lines) < 2 || c.Light.Name == "" {
+	lines := map[string]string{tamperName: "case's contact", nightLine: "night light's line"}
+	keys, _ := c.keypad()
+	for _, k := range keys {
+		lines[k.Line.Name] = "key of the keypad"
+	}
+	if _, taken := lines[c.Light.Name]; taken || c.Light.Name == "" {
 		return c.wrong("light.name", "the light needs a name of its own")
 	}
+	lines[c.Light.Name] = "light"
 	for i, l := range c.Lock {
 		for _, name := range []string{l.Name, exitName(l.Name), contactName(l.Name)} {
 			if other, taken := lines[name]; taken {
@@ -130,7 +135,7 @@ func (c *config) checkButtons() error {
 	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
 		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
 	}
-	lines[c.HangUp.Name], lines[nightLine] = "hang-up button", "night light's line"
+	lines[c.HangUp.Name] = "hang-up button"
 	for i, b := range c.Button {
 		key := fmt.Sprintf("button.%d.", i)
 		if other, taken := lines[b.Name]; taken || b.Name == "" {

@@ -25,6 +25,8 @@ func TestLockConfigErrors(t *testing.T) {
 		"[[lock]]\nexit = { line = 'A', pull = 'x' }":                 `:15: lock.0.exit.pull: "x" is none of`,
 		"[[lock]]\nexit = { lien = 'A' }":                             `:15: unknown key "lien" in [lock]; did you mean "line"?`,
 		"[[lock]]\nname = 'call'":                                     `:8: button.0.name: "call" is the name of the lock, or`,
+		"[[lock]]\nname = 'night light'":                              `:15: lock.0.name: "night light" is the name of the night light's line`,
+		"[[lock]]\nname = 'key KEY_1'\n[keypad]\ndevice = 'evdev:k'":  `:15: lock.0.name: "key KEY_1" is the name of the key of the keypad`,
 		"[tamper]\nline = 'A'":                                        ":14: tamper.file: ",
 		"[tamper]\nfile = 'x'":                                        `:15: tamper.file: "x" is not a full path`,
 		"[tamper]\nfile = '/x'\nblock = '0s'":                         ":16: tamper.block: 0s is outside",
