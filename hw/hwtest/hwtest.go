@@ -252,8 +252,8 @@ func lostEdges(r Rig) error {
 	// An even number of changes, so that one more ends active; far more than are kept.
 	const changes = 2000
 	sent := max(changes, 4*r.Queue) &^ 1
-	if r.Blurred { // on real drivers, each of them takes its time
-		sent = 8 * r.Queue
+	if r.Blurred { // on real drivers, each of them takes its time; a keypad's kernel keeps 32
+		sent = max(200, 8*r.Queue)
 	}
 	for i := range sent + 1 {
 		r.Drive(r.Names[0], i%2 == 0)
