@@ -348,6 +348,7 @@ func (w *conn) open(ctx context.Context) (context.Context, error) {
 	if every := w.cfg.Timers.StatsReport; every > 0 {
 		w.spawn(func() { w.reportStats(ctx, up, every) })
 	}
+	w.spawn(func() { w.retryEstimate(ctx, up) })
 	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		w.spawn(func() { w.readTrack(ctx, up, t) })
 		w.spawn(func() { drainRTCP(r) })

@@ -93,6 +93,14 @@ type estimator struct {
 
 	loss lossWatch
 
+	offered   ackRate       // what is sent, by our clock
+	arrival   time.Duration // of the last packet of the last feedback, on the peer's clock
+	arrived   int           // bytes, in all
+	episode   episode
+	lastSent  time.Duration
+	tried     time.Duration // when retry last raised the estimate,
+	trialWait time.Duration // and after how long
+
 	resent     [sentKept]resentPacket
 	resendable int // bytes
 	resentAt   time.Duration
@@ -131,6 +139,8 @@ func (e *estimator) send(size int, now time.Duration) uint16 {
 	n := e.next
 	e.next++
 	e.loss.bytes += size
+	e.offered.add(now, size)
+	e.lastSent = now
 	e.sent[n%sentKept] = sentPacket{left: now, size: int32(size), sequence: n, state: packetSent}
 	return n
 }
@@ -191,7 +201,7 @@ func (e *estimator) feedback(fb *rtcp.TransportLayerCC, now time.Duration) {
 	if !e.heard {
 		e.heard, e.updated = true, now
 	}
-	e.queue = e.delays.queue(f.fastest, now)
+	e.queue, e.arrival = e.delays.queue(f.fastest, now), f.arrival
 	e.update(now, now-f.newest)
 }
 
@@ -240,6 +250,7 @@ func (e *estimator) packet(f *feedbackRead, symbol uint16) {
 	}
 	p.state = packetArrived
 	e.acked.add(f.arrival, int(p.size))
+	e.arrived += int(p.size)
 	way := f.arrival - p.left
 	if f.arrived == 0 || way < f.fastest {
 		f.fastest = way
@@ -258,6 +269,7 @@ func (e *estimator) update(now, roundTrip time.Duration) {
 	switch e.loss.judge(now, settled) {
 	case lossOurs:
 		e.capacity = e.loss.carried
+		e.episode.before = 0
 		e.decrease(now, e.loss.carried)
 		return
 	case lossSome:
@@ -265,11 +277,18 @@ func (e *estimator) update(now, roundTrip time.Duration) {
 	}
 	switch {
 	case e.queue > queueHigh:
+		if !e.late(now) {
+			return
+		}
 		if busy := e.acked.rate(ackBusy); 3*busy < 2*acked {
 			acked = busy
 		}
 		e.overload(now, acked, settled)
-	case e.queue < queueLow && settled:
+	case e.queue < queueLow:
+		e.punctual()
+		if !settled {
+			return
+		}
 		e.vain = 0
 		if e.draining {
 			e.draining = false

@@ -80,6 +80,11 @@ func (w *conn) reportArrivals(p rtcp.Packet) {
 	default:
 		return
 	}
+	w.tellEstimate()
+}
+
+// tellEstimate tells the encoders of pictures what is left to them.
+func (w *conn) tellEstimate() {
 	rate := w.carries()
 	if rate == 0 {
 		return

@@ -26,6 +26,9 @@ const (
 	restAfter = 3 * time.Second
 	restFirst = 10 * time.Second
 	restMost  = 30 * time.Second
+	// loneFirst and loneMost are the same for who watches alone: nobody else is disturbed.
+	loneFirst = 2 * time.Second
+	loneMost  = 15 * time.Second
 
 	// leastBits are needed for a pixel of a picture that moves; with fewer, blocks are all
 	// there is. They are a share of one bit: parts of 1000.
@@ -47,9 +50,13 @@ type rest struct {
 
 // judge decides for a watcher whose network carries so much, when floor is the least that
 // there is.
-func (r *rest) judge(resting bool, bits, floor int, now time.Time) bool {
+func (r *rest) judge(resting, alone bool, bits, floor int, now time.Time) bool {
+	first, most := restFirst, restMost
+	if alone {
+		first, most = loneFirst, loneMost
+	}
 	if resting {
-		if bits < floor*6/5 || now.Sub(r.began) < r.least {
+		if bits < floor*6/5 || now.Sub(r.began) < min(r.least, most) {
 			return true
 		}
 		r.low, r.ended = time.Time{}, now
@@ -65,9 +72,9 @@ func (r *rest) judge(resting bool, bits, floor int, now time.Time) bool {
 	if now.Sub(r.low) < restAfter {
 		return false
 	}
-	r.least = min(max(2*r.least, restFirst), restMost)
+	r.least = min(max(2*r.least, first), most)
 	if now.Sub(r.ended) > 2*restMost {
-		r.least = restFirst
+		r.least = first
 	}
 	r.began = now
 	return true
@@ -89,7 +96,7 @@ func (l *lane) merge(now time.Time) (rate, watching int) {
 	for _, f := range l.feeds {
 		bits := f.carries(most)
 		was := f.resting.Load()
-		resting := f.rest.judge(was, bits, floor, now)
+		resting := f.rest.judge(was, len(l.feeds) == 1, bits, floor, now)
 		if resting != was {
 			f.resting.Store(resting)
 			l.src.log.Info("watcher's network", "codec", l.codec, "pictures", !resting, "bit/s", bits)

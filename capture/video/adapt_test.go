@@ -90,6 +90,27 @@ func TestHopelessWatcher(t *testing.T) {
 	})
 }
 
+// TestLoneWatcher rests for 2 s first, then for longer, but never for more than 15 s.
+func TestLoneWatcher(t *testing.T) {
+	var r rest
+	now := time.Now()
+	until := func(want bool, bits int) time.Duration {
+		start := now
+		for resting := !want; resting != want; now = now.Add(100 * time.Millisecond) {
+			if resting = r.judge(resting, true, bits, loneBitRate, now); now.Sub(start) > time.Minute {
+				t.Fatalf("not %t in a minute", want)
+			}
+		}
+		return now.Sub(start).Round(time.Second)
+	}
+	for i, want := range []time.Duration{2, 4, 8, 15, 15} {
+		until(true, loneBitRate/2)
+		if got := until(false, 2*loneBitRate); got != want*time.Second {
+			t.Errorf("rest %d takes %v, want %d s", i, got, want)
+		}
+	}
+}
+
 // TestShapes: as the bit rate falls there are fewer frames, then smaller ones, and back, and
 // nothing changes for a moment's sake.
 func TestShapes(t *testing.T) {

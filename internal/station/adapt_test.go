@@ -4,6 +4,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,8 +66,9 @@ func TestEncodersFollowTheNetwork(t *testing.T) {
 // adaptDoor is a door with a film, an encoder and made-up sound.
 type adaptDoor struct {
 	*callcore.Client
-	w    *callcoretest.World
-	stop func()
+	w     *callcoretest.World
+	media *callcoretest.Media
+	stop  func()
 }
 
 func newAdaptDoor(t *testing.T, codec capture.Codec, newEncoder capture.NewEncoder, width, height, bitRate int) *adaptDoor {
@@ -80,9 +82,10 @@ func newAdaptDoor(t *testing.T, codec capture.Codec, newEncoder capture.NewEncod
 	if err != nil {
 		t.Fatal(err)
 	}
+	media := callcoretest.NewMedia(codec, capture.Opus)
 	door, err := callcore.New(callcore.Config{
 		Channel: w.Join(1, "door"), Net: w.Net(),
-		Media: &adaptMedia{callcoretest.NewMedia(codec, capture.Opus), src},
+		Media: &adaptMedia{media, src},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +99,7 @@ func newAdaptDoor(t *testing.T, codec capture.Codec, newEncoder capture.NewEncod
 		}
 	}()
 	synctest.Wait()
-	return &adaptDoor{Client: door, w: w, stop: func() {
+	return &adaptDoor{Client: door, w: w, media: media, stop: func() {
 		cancel()
 		<-ended
 		<-ended
@@ -233,6 +236,44 @@ func TestOneSlowOfThree(t *testing.T) {
 			}
 			p.Stop()
 		}
+		door.stop()
+	})
+}
+
+// TestPicturesWithoutSound: the door has no sound, and its network is so narrow for a while
+// that pictures stop. Then nothing at all is sent, and nothing shows that the network is well
+// again; the pictures come back nevertheless.
+func TestPicturesWithoutSound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door := newAdaptDoor(t, capture.H264, openh264.NewEncoder, 320, 240, 500_000)
+		door.media.Break(capture.Opus, errors.New("the sound card was pulled"))
+		const queue = 20_000
+		narrow := door.w.NarrowNet(1_000_000, queue)
+		phone := door.w.Phone(callcoretest.Spec{User: 2, Codecs: []capture.Codec{capture.H264, capture.Opus}, Net: narrow.Net})
+		out, in := door.call(t, phone)
+		if gap, _, _ := follow(out, in, 5*time.Second); gap > time.Second {
+			t.Errorf("no picture for %v when all is well", gap)
+		}
+		narrow.Carry(20_000, queue)
+		gap, _, _ := follow(out, in, 20*time.Second)
+		t.Logf("20 kbit/s: longest gap %v, estimate %d", gap, out.Stats()[0].Available)
+		narrow.Carry(1_000_000, queue)
+		start, was := time.Now(), in.Stats()[0].Video.PicturesReceived.Count
+		for in.Stats()[0].Video.PicturesReceived.Count < was+10 && time.Since(start) < time.Minute {
+			time.Sleep(20 * time.Millisecond)
+		}
+		took := time.Since(start)
+		t.Logf("ten pictures after %v, estimate %d", took, out.Stats()[0].Available)
+		if took > 16*time.Second {
+			t.Errorf("ten pictures after %v, want 16s at most", took)
+		}
+		if gap, _, bits := follow(out, in, 20*time.Second); gap > time.Second || bits < 200_000 {
+			t.Errorf("then no picture for %v, and %d bit/s", gap, bits)
+		}
+		if err := out.HangUp(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		phone.Stop()
 		door.stop()
 	})
 }
