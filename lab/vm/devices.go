@@ -46,20 +46,35 @@ func (m *Machine) Replug(ctx context.Context, d Device) error {
 // hears, and what the door plays can be recorded there.
 const farEnd = "plughw:Loop,1,0"
 
-// Play plays a WAV file into the door's microphone. It goes on until the sound is over or
-// ctx ends: Wait for the Process.
-func (m *Machine) Play(ctx context.Context, wav []byte) (*Process, error) {
-	return m.Start(ctx, Command{Args: []string{"aplay", "-q", "-D", farEnd, "-"}, Stdin: wav})
-}
+// farTries is how often the far end is taken into use. The two ends of the card have one format:
+// when the door opens its end at the same time, with another, the program at the far end fails.
+const farTries = 4
 
-// recordTries is how often a recording is begun. The two ends of the card have one format: when
-// the door opens its end with another, the recording at the far end breaks off.
-const recordTries = 4
+// Play plays a WAV file into the door's microphone, and returns when it can be heard there. It
+// goes on until the sound is over or ctx ends: Wait for the Process.
+func (m *Machine) Play(ctx context.Context, wav []byte) (*Process, error) {
+	for try := 1; ; try++ {
+		p, err := m.Start(ctx, Command{Args: []string{"aplay", "-q", "-D", farEnd, "-"}, Stdin: wav})
+		if err != nil {
+			return nil, err
+		}
+		_, err = m.Shell(ctx, fmt.Sprintf("while kill -0 %d; do ! grep -q RUNNING /proc/asound/Loop/pcm1p/sub0/status || exit 0; sleep 0.1; done; exit 1", p.PID()))
+		if err == nil || ctx.Err() != nil {
+			return p, ctx.Err()
+		}
+		if err = p.Wait(stepLimit); err == nil {
+			return p, nil // it was so short
+		}
+		if try == farTries {
+			return nil, err
+		}
+	}
+}
 
 // Record records what the door's loudspeaker plays, as a WAV file: 16 bit, mono, 48 kHz.
 // Where nothing is played there are zeros.
 func (m *Machine) Record(ctx context.Context, d time.Duration) (wav []byte, err error) {
-	for range recordTries {
+	for range farTries {
 		var e *ExitError
 		if wav, err = m.record(ctx, d); !errors.As(err, &e) {
 			break
