@@ -42,7 +42,7 @@ line = "pinctrl-bcm2835:22"
 [light]
 line = "P1_16"
 
-[lock]
+[[lock]]
 line = "P1_11"
 `
 
