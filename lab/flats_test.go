@@ -188,6 +188,7 @@ func TestFlats(t *testing.T) {
 // awaitRecord waits until a visitor is on record, and returns him.
 func awaitRecord(t *testing.T, store *records.Store, name, reason string) records.Record {
 	t.Helper()
+	// Another process writes it: nothing to wait on.
 	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		list, err := store.List()
 		must(t, err)
