@@ -25,17 +25,26 @@ type Device struct {
 }
 
 // List returns the machine's cameras in the order of their numbers. Video devices that are
-// none (codecs, scalers, metadata, outputs) are left out, and those that cannot be opened.
-func List() []Device {
+// none (codecs, scalers, metadata, outputs, parts of a camera module) are left out. The error
+// says which could not be asked, and what to do; the others are there all the same.
+func List() ([]Device, error) {
 	paths, _ := filepath.Glob("/dev/video*") // the pattern is right
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+	return list(paths, inspect)
+}
+
+func list(paths []string, inspect func(string) (Device, error)) ([]Device, error) {
 	var devices []Device
+	var closed error // the first one: the others are most often closed for the same reason
 	for _, p := range paths {
-		if d, err := inspect(p); err == nil {
+		switch d, err := inspect(p); {
+		case err == nil:
 			devices = append(devices, d)
+		case closed == nil && !errors.Is(err, ErrNoCamera) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENODEV):
+			closed = err
 		}
 	}
-	return devices
+	return devices, closed
 }
 
 func number(path string) int {
@@ -53,17 +62,30 @@ var ErrNoCamera = errors.New("it is no camera")
 func inspect(path string) (Device, error) {
 	fd, err := open(path)
 	if err != nil {
-		return Device{}, err
+		return Device{}, explain(err)
 	}
 	defer unix.Close(fd)
 	v, err := uapi.QueryVideo(fd)
 	if err != nil {
 		return Device{}, fmt.Errorf("%s: %w (%w)", path, ErrNoCamera, err)
 	}
-	if v.Caps&uapi.VideoCapture == 0 || v.Caps&uapi.VideoStreaming == 0 || v.Caps&(uapi.VideoM2M|uapi.VideoM2MPlanes) != 0 {
-		return Device{}, fmt.Errorf("%s (%s): %w: the driver says it has no video capture by memory map", path, v.Card, ErrNoCamera)
+	if why := otherwise(v); why != "" {
+		return Device{}, fmt.Errorf("%s (%s): %w: %s", path, v.Card, ErrNoCamera, why)
 	}
 	return Device{Path: path, Card: v.Card, Bus: v.Bus, Driver: v.Driver, Links: links(path)}, nil
+}
+
+// otherwise says what a video device is if it is no camera; "": it is one.
+func otherwise(v uapi.VideoDevice) string {
+	switch {
+	case v.Caps&uapi.VideoCapture == 0 || v.Caps&uapi.VideoStreaming == 0 || v.Caps&(uapi.VideoM2M|uapi.VideoM2MPlanes) != 0:
+		return "the driver says it has no video capture by memory map"
+	case v.Caps&uapi.VideoMediaController != 0 || v.Driver == "unicam":
+		return "it is the receiver of a camera module (CSI), which rpicam is for"
+	case v.Driver == "bcm2835-isp":
+		return "it is a Raspberry Pi's image processor" // its outputs look like cameras
+	}
+	return ""
 }
 
 // links returns the names that udev gives a device.
@@ -89,12 +111,20 @@ func links(path string) []string {
 func find(name string) (Device, error) {
 	if strings.HasPrefix(name, "/") {
 		path, err := filepath.EvalSymlinks(name)
+		if errors.Is(err, os.ErrNotExist) {
+			return Device{}, errors.New("there is no such device; is it plugged in? intercom devices lists the cameras")
+		}
 		if err != nil {
 			return Device{}, fmt.Errorf("%w; intercom devices lists the cameras", err)
 		}
 		return inspect(path)
 	}
-	return pick(List(), name)
+	devices, closed := List()
+	d, err := pick(devices, name)
+	if err != nil && closed != nil { // it may be the one
+		err = fmt.Errorf("%w; a video device could not be asked: %w", err, closed)
+	}
+	return d, err
 }
 
 func pick(devices []Device, name string) (Device, error) {

@@ -23,7 +23,10 @@ import (
 
 func vivid(t testing.TB) Device {
 	t.Helper()
-	list := List()
+	list, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
 	i := slices.IndexFunc(list, func(d Device) bool { return d.Driver == "vivid" })
 	if i < 0 {
 		t.Fatal("this machine has no vivid camera")
@@ -190,9 +193,9 @@ func TestListLeavesOthersOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := List()
-	if len(list) == 0 || len(list) >= len(nodes) {
-		t.Errorf("%d cameras among %d video devices", len(list), len(nodes))
+	list, err := List()
+	if err != nil || len(list) == 0 || len(list) >= len(nodes) {
+		t.Errorf("%d cameras among %d video devices: %v", len(list), len(nodes), err)
 	}
 	for _, d := range list {
 		if d.Driver == "vicodec" || d.Driver == "vim2m" {

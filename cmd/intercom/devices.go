@@ -107,7 +107,11 @@ func look(c *config) *found {
 	if err != nil {
 		f.Problems = append(f.Problems, err.Error())
 	} else {
-		for _, d := range v4l2.List() {
+		devices, err := v4l2.List()
+		if err != nil {
+			f.Problems = append(f.Problems, "cameras: "+err.Error())
+		}
+		for _, d := range devices {
 			f.Cameras = append(f.Cameras, lookCamera(cam, d))
 		}
 	}

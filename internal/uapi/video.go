@@ -8,6 +8,8 @@ const (
 	VideoM2MPlanes = 0x00004000
 	VideoM2M       = 0x00008000
 	VideoStreaming = 0x04000000
+	// VideoMediaController: programs set up by the media controller what is behind the device.
+	VideoMediaController = 0x20000000
 
 	videoDeviceCaps = 0x80000000
 )
