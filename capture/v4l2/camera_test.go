@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/blackjack/webcam"
+
 	"intercom/capture"
 )
 
@@ -58,6 +60,21 @@ func TestWithin(t *testing.T) {
 	}{{640, 640, 640, 0, 640}, {640, 16, 1920, 2, 640}, {640, 16, 320, 2, 320}, {5, 16, 320, 2, 16}, {645, 16, 1920, 16, 640}, {641, 1, 4096, 1, 641}} {
 		if got := within(tt.want, tt.least, tt.most, tt.step); got != tt.got {
 			t.Errorf("%d in %d to %d by %d: %d, want %d", tt.want, tt.least, tt.most, tt.step, got, tt.got)
+		}
+	}
+}
+
+func TestSizeWithin(t *testing.T) {
+	for name, tt := range map[string]struct {
+		s    webcam.FrameSize
+		want [2]int
+	}{
+		"one size":      {webcam.FrameSize{MinWidth: 640, MaxWidth: 640, MinHeight: 480, MaxHeight: 480}, [2]int{640, 480}},
+		"with steps":    {webcam.FrameSize{MinWidth: 32, MaxWidth: 1920, StepWidth: 32, MinHeight: 2, MaxHeight: 1080, StepHeight: 2}, [2]int{960, 540}},
+		"without steps": {webcam.FrameSize{}, [2]int{960, 540}},
+	} {
+		if w, h := sizeWithin(tt.s, 960, 540); w != tt.want[0] || h != tt.want[1] {
+			t.Errorf("%s: got %dx%d, want %v", name, w, h, tt.want)
 		}
 	}
 }

@@ -53,7 +53,8 @@ func modes(cam *webcam.Webcam, width, height int) []Mode {
 		}
 		sizes := cam.GetSupportedFrameSizes(code)
 		for _, s := range sizes {
-			m := Mode{Pixel: pixel, Width: within(width, s.MinWidth, s.MaxWidth, s.StepWidth), Height: within(height, s.MinHeight, s.MaxHeight, s.StepHeight)}
+			m := Mode{Pixel: pixel}
+			m.Width, m.Height = sizeWithin(s, width, height)
 			m.FPS = fastest(cam.GetSupportedFramerates(code, uint32(m.Width), uint32(m.Height)))
 			list = append(list, m)
 		}
@@ -65,6 +66,16 @@ func modes(cam *webcam.Webcam, width, height int) []Mode {
 		return cmp.Or(cmp.Compare(a.Pixel, b.Pixel), cmp.Compare(a.Width*a.Height, b.Width*b.Height), cmp.Compare(a.Width, b.Width))
 	})
 	return slices.Compact(list)
+}
+
+// sizeWithin returns the size of a range that is next to the wanted one. The library has no
+// numbers for a range without steps: any size is granted then, or the driver says otherwise when
+// it is set.
+func sizeWithin(s webcam.FrameSize, width, height int) (int, int) {
+	if s.MaxWidth == 0 || s.MaxHeight == 0 {
+		return width, height
+	}
+	return within(width, s.MinWidth, s.MaxWidth, s.StepWidth), within(height, s.MinHeight, s.MaxHeight, s.StepHeight)
 }
 
 // within returns the value in a range with steps that is next to the wanted one.
