@@ -83,14 +83,20 @@ func (n *step) asked(in Asked) {
 func (n *step) code(pin string) {
 	var v access.Verdict
 	n.access, v = n.access.Type(n.now, access.Typed{Keypad: keypad, PIN: pin, Blocked: n.blocked})
-	n.judged(request{user: v.User}, v, "typed a code")
-	if !v.Granted() {
+	opens := n.judged(request{user: v.User}, v, "typed a code")
+	l := n.lock(v.Lock)
+	switch {
+	case opens, v.Granted() && l.opening != request{}: // the cue comes with the word of the guard
+	case v.Granted() && l.open:
+		n.play(CueOpened)
+	default:
 		n.play(CueRefused)
 	}
 }
 
-// judged carries a verdict out. A lock that is open, or was a moment ago, does not open again.
-func (n *step) judged(by request, v access.Verdict, what string) {
+// judged carries a verdict out, and says whether the lock is to open. One that is open, or was
+// a moment ago, does not open again.
+func (n *step) judged(by request, v access.Verdict, what string) bool {
 	who := n.name(by.user)
 	if by.user == 0 {
 		who = "somebody"
@@ -117,12 +123,13 @@ func (n *step) judged(by request, v access.Verdict, what string) {
 		if v.Duress {
 			n.alarm(by, v.Lock, ReasonDuress, fmt.Sprintf("%s opens lock %q under duress", who, v.Lock))
 		}
-		return
+		return true
 	}
 	if v.Duress { // help is needed whether or not the lock opens
 		n.alarm(by, v.Lock, ReasonDuress, fmt.Sprintf("%s is to open lock %q under duress, and was refused: %s", who, v.Lock, reason))
 	}
 	n.refuse(by, v.Lock, reason, fmt.Sprintf("%s %s and was refused: %s", who, what, reason))
+	return false
 }
 
 // alarm notes what somebody has to know at once, and tells those who want to. Neither the

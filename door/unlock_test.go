@@ -121,7 +121,7 @@ func TestDuress(t *testing.T) {
 		t.Errorf("by PIN:\ngot  %s\nwant %s", got, want)
 	}
 	x.run(opened)
-	if got, want := show(x.run(keys("*4321#")...)), alarm+"; refused 2001 (opened a moment ago)"; got != want {
+	if got, want := show(x.run(keys("*4321#")...)), alarm+"; refused 2001 (opened a moment ago); Cue{opened}"; got != want {
 		t.Errorf("while the lock is open:\ngot  %s\nwant %s", got, want)
 	}
 }
@@ -157,12 +157,36 @@ func TestCode(t *testing.T) {
 	if got := show(x.run(opened)); got != "opened 2001 (PIN); Cue{opened}; light opened" {
 		t.Errorf("opened: %s", got)
 	}
-	if got := show(x.run(keys("*1234#")...)); got != "refused 2001 (opened a moment ago); Cue{refused}" && got != "refused 2001 (opened a moment ago)" {
+	if got := show(x.run(keys("*1234#")...)); got != "refused 2001 (opened a moment ago); Cue{opened}" {
 		t.Errorf("while it is open: %s", got)
+	}
+	if got := show(x.run(keys("*1235#")...)); got != "refused (wrong code); Cue{refused}" {
+		t.Errorf("a wrong one while it is open: %s", got)
 	}
 	x = newGuarded(t, Tamper{Blocked: true})
 	if got := show(x.run(keys("*1234#")...)); got != "refused (somebody tampers with the station); Cue{refused}" {
 		t.Errorf("while locks are blocked: %s", got)
+	}
+}
+
+// TestCodeAgain: who types his PIN once more hears how the lock is, and there is no second pulse.
+func TestCodeAgain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before []Input
+		want   string
+	}{
+		{"while it is opening", nil, "refused 2001 (opened a moment ago)"}, // what becomes of it is heard in a moment
+		{"while it is open", []Input{opened}, "refused 2001 (opened a moment ago); Cue{opened}"},
+		{"in its pause", []Input{opened, closed}, "refused 2001 (opened a moment ago); Cue{refused}"},
+	} {
+		x := newGuarded(t)
+		x.state.cfg.Locks[0].Pause = time.Minute
+		x.run(keys("*1234#")...)
+		x.run(c.before...)
+		if got := show(x.run(keys("*1234#")...)); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 
