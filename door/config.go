@@ -22,6 +22,8 @@ type Config struct {
 	Flats     []Flat
 	Residents []Resident
 	Locks     []Lock // who names none in a request means the first; at most MostLocks
+	// KeypadLock is the lock that codes at the keypad open; empty: the first.
+	KeypadLock string
 	// Access has limits and a seed; whom and what it is about is taken from the above.
 	Access access.Config
 	Alarm  []signaling.UserID // residents who are told of alarms
@@ -187,6 +189,9 @@ func (c *Config) checkLocks() error {
 		case slices.ContainsFunc(c.Locks[:i], func(o Lock) bool { return o.Name == l.Name }):
 			return fmt.Errorf("door: two locks are called %q", l.Name)
 		}
+	}
+	if k := c.KeypadLock; k != "" && !slices.ContainsFunc(c.Locks, func(l Lock) bool { return l.Name == k }) {
+		return fmt.Errorf("door: codes at the keypad open lock %q, which does not exist", k)
 	}
 	return nil
 }

@@ -237,6 +237,7 @@ func TestSetupIsChecked(t *testing.T) {
 		"not positive":        func(c *Config) { c.Residents[0].ID = 0 },
 		"another resident's":  func(c *Config) { c.Residents[0].ID = ben },
 		"negative":            func(c *Config) { c.Locks[0].Pause = -1 },
+		"codes at the keypad": func(c *Config) { c.KeypadLock = "gate" },
 	} {
 		c := setup()
 		spoil(&c)

@@ -82,7 +82,7 @@ func (n *step) asked(in Asked) {
 // code takes what somebody typed as a code.
 func (n *step) code(pin string) {
 	var v access.Verdict
-	n.access, v = n.access.Type(n.now, access.Typed{Keypad: keypad, PIN: pin, Blocked: n.blocked})
+	n.access, v = n.access.Type(n.now, access.Typed{Keypad: keypad, Lock: n.cfg.KeypadLock, PIN: pin, Blocked: n.blocked})
 	opens := n.judged(request{user: v.User}, v, "typed a code")
 	l := n.lock(v.Lock)
 	switch {

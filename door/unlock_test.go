@@ -190,6 +190,29 @@ func TestCodeAgain(t *testing.T) {
 	}
 }
 
+// TestKeypadLock: a keypad beside the gate opens the gate.
+func TestKeypadLock(t *testing.T) {
+	cfg := setup()
+	cfg.Locks = append(cfg.Locks, Lock{Name: "gate"})
+	cfg.KeypadLock = "gate"
+	cfg.Residents[0].PIN, cfg.Residents[1].PIN = "1234", "5678"
+	cfg.Residents[0].Opens = []access.Rule{{Lock: "door", Keypad: true}, {Lock: "gate", Keypad: true}}
+	cfg.Residents[1].Opens = []access.Rule{{Lock: "door", Keypad: true}}
+	for code, want := range map[string]string{
+		"*1234#": "Open{gate 2001}",
+		"*5678#": "refused 2002 (not allowed); Cue{refused}",
+	} {
+		s, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &table{t: t, state: s, now: time.Unix(1e9, 0)}
+		if got := show(x.run(keys(code)...)); got != want {
+			t.Errorf("%s: got %s, want %s", code, got, want)
+		}
+	}
+}
+
 func TestTryingCodes(t *testing.T) {
 	x := newGuarded(t)
 	for i := range 5 {

@@ -241,7 +241,7 @@ func (c *config) door() (door.Config, error) {
 	d := door.Config{
 		Ring: time.Duration(c.Call.Ring), Longest: time.Duration(c.Call.Longest), Retry: time.Duration(c.Call.Retry),
 		Dial: time.Duration(c.Keypad.Forget), AfterOpening: time.Duration(c.Call.AfterOpening),
-		Access: c.access(), Alarm: c.alarmed(),
+		KeypadLock: c.Keypad.Lock, Access: c.access(), Alarm: c.alarmed(),
 	}
 	for i := range c.Lock {
 		d.Locks = append(d.Locks, door.Lock{Name: c.Lock[i].Name, Pause: c.Lock[i].pause()})

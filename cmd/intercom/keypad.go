@@ -18,6 +18,7 @@ type keypadConfig struct {
 	Device string            `toml:"device"`
 	Keys   map[string]string `toml:"keys"`
 	Forget conf.Duration     `toml:"forget"`
+	Lock   string            `toml:"lock"`
 }
 
 // symbols are what a keypad has: see door.Key.
@@ -53,6 +54,9 @@ func (k *keypadConfig) keys() (names []string, mean map[string]rune) {
 
 func (c *config) checkKeypad() error {
 	k := &c.Keypad
+	if k.Lock != "" && !slices.Contains(c.locks(), k.Lock) {
+		return c.wrong("keypad.lock", "%q is not the name of a [[lock]]; there are: %s", k.Lock, strings.Join(c.locks(), ", "))
+	}
 	if k.Device == "" {
 		if len(k.Keys) > 0 {
 			return c.wrong("keypad.keys", "there is no keypad.device")

@@ -66,6 +66,15 @@ func TestKeypadRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
+	gate := "[[lock]]\nname = \"door\"\n[[lock]]\nname = \"gate\"\n[keypad]\nlock = "
+	if c, err := keypadOf(t, gate+`"gate"`); err != nil {
+		t.Error(err)
+	} else if d, err := c.door(); err != nil || d.KeypadLock != "gate" {
+		t.Errorf("keypad.lock: the door has %q, %v", d.KeypadLock, err)
+	}
+	if _, err := keypadOf(t, gate+`"gaet"`); err == nil || !strings.Contains(err.Error(), `:26: keypad.lock: "gaet" is not the name of a [[lock]]; there are: door, gate`) {
+		t.Errorf("keypad.lock: %v", err)
+	}
 	button := "\n[hang_up]\nline = \"evdev:Pad/KEY_A\"\n[keypad]\ndevice = \"evdev:Pad\"\nkeys = { KEY_A = \"#\" }\n"
 	if _, err := keypadOf(t, button); err == nil {
 		t.Error("a key that is a button, too")
