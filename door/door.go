@@ -122,6 +122,9 @@ func New(cfg Config) (State, error) {
 	return s, nil
 }
 
+// Blocked tells whether no lock opens because somebody tampers with the station.
+func (s State) Blocked() bool { return s.blocked }
+
 // Next takes one input. The effects are to be carried out in order; the time is when Wake
 // is due, zero if never.
 func (s State) Next(now time.Time, in Input) (State, []Effect, time.Time) {
@@ -169,6 +172,8 @@ func (n *step) take(in Input) {
 		n.ended(in)
 	case LockChanged:
 		n.lockChanged(in)
+	case LockIs:
+		n.lockIs(in)
 	case LockFailed:
 		n.lockFailed(in)
 	case Contact:

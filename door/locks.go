@@ -53,6 +53,19 @@ func (n *step) lockChanged(in LockChanged) {
 	}
 }
 
+// lockIs makes up for word of a lock that was lost. Who asked for an opening before had it,
+// whole, if the lock is shut now: it had not failed.
+func (n *step) lockIs(in LockIs) {
+	l := n.lock(in.Lock)
+	if l == nil {
+		return
+	}
+	if l.opening != (request{}) && !in.At.Before(l.last) {
+		n.lockChanged(LockChanged{Lock: in.Lock, Open: true})
+	}
+	n.lockChanged(LockChanged{Lock: in.Lock, Open: in.Open})
+}
+
 func (n *step) lockFailed(in LockFailed) {
 	l := n.lock(in.Lock)
 	if l == nil || l.opening == (request{}) {

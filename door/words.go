@@ -115,6 +115,13 @@ type LockChanged struct {
 	Exit bool // opened from inside, by the button for who leaves
 }
 
+// LockIs says how a lock was at a time, in place of LockChanged that were lost before.
+type LockIs struct {
+	Lock string
+	Open bool
+	At   time.Time
+}
+
 // LockFailed says that the guard did not open after an Open.
 type LockFailed struct {
 	Lock   string
@@ -164,6 +171,7 @@ func (MediaStarted) input() {}
 func (Asked) input()        {}
 func (Ended) input()        {}
 func (LockChanged) input()  {}
+func (LockIs) input()       {}
 func (LockFailed) input()   {}
 func (Contact) input()      {}
 func (Tamper) input()       {}
@@ -203,7 +211,8 @@ type Tell struct {
 	Info    map[string]string
 }
 
-// Open asks the guard of a lock for one opening; a LockChanged or LockFailed follows.
+// Open asks the guard of a lock for one opening; a LockChanged, a LockIs of a later time or a
+// LockFailed follows.
 type Open struct {
 	Lock string
 	User signaling.UserID

@@ -133,7 +133,7 @@ func (l *loop) answer(err error) {
 }
 
 func (l *loop) notify(e Event) {
-	offer(l.events, e)
+	l.offerEvent(e, l.state.Load())
 	offer(l.notices, notice{event: e})
 }
 
@@ -186,22 +186,25 @@ func (l *loop) leave() error {
 			time.Sleep(lastRetry)
 		}
 	}
-	last := *l.now.show(l.cfg.Locks)
+	last, now := l.now.show(l.cfg.Locks), time.Now()
+	var ended []int
 	for i, err := range left {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("lock %q: not known to be safe: %w", l.name(i), err))
 			continue
 		}
 		if last.Locks[i].Open {
-			now := time.Now()
 			last.Locks[i].Open, last.Locks[i].Since = false, now
-			l.notify(Event{At: now, Kind: Safe, Lock: l.name(i)})
+			ended = append(ended, i)
 		}
 		if err := l.outs[i].Close(); err != nil {
 			errs = append(errs, fmt.Errorf("lock %q: %w", l.name(i), err))
 		}
 	}
-	l.state.Store(&last)
+	l.state.Store(last)
+	for _, i := range ended {
+		l.notify(Event{At: now, Kind: Safe, Lock: l.name(i)})
+	}
 	return errors.Join(errs...)
 }
 

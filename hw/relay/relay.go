@@ -109,6 +109,11 @@ type Event struct {
 	Lock   string // empty for the case
 	Exit   bool   // Opened: by the button inside
 	Reason string // why an Exit opens nothing, or what is to be known of a Tampered
+
+	// Lost is how many events before this one were forgotten, because nobody read them in
+	// time. Then Now is what the guard knew just after this one: it stands for all of them.
+	Lost int
+	Now  *State
 }
 
 // Kind is what happened.
@@ -254,8 +259,8 @@ func (g *Guard) ask(ctx context.Context, lock string, what func(int) input) erro
 // State returns what the guard knows now.
 func (g *Guard) State() State { return *g.state.Load() }
 
-// Events returns what happens, in order. Who does not read loses the oldest but 64. The
-// channel is closed when Run has ended.
+// Events returns what happens, in order. Who does not read loses the oldest but 64, and is
+// told so by a later one. The channel is closed when Run has ended.
 func (g *Guard) Events() <-chan Event { return g.events }
 
 // Run takes the lines and guards them until ctx ends; then it drives the locks safe and gives
@@ -329,6 +334,24 @@ func (g *Guard) tell(notices <-chan notice) {
 		default:
 			log.Error("lock: not in order", "part", n.part, "cause", n.fault)
 			g.cfg.Report(n.part, errors.New(n.fault))
+		}
+	}
+}
+
+// offerEvent puts an event into its queue. If that is full the oldest is forgotten, and this
+// one has state to make up for it: whatever is forgotten later, the last one that was put in
+// place of another tells how things are.
+func (g *Guard) offerEvent(e Event, state *State) {
+	for {
+		select {
+		case g.events <- e:
+			return
+		default:
+		}
+		select {
+		case old := <-g.events:
+			e.Lost, e.Now = e.Lost+old.Lost+1, state
+		default:
 		}
 	}
 }

@@ -94,6 +94,47 @@ func (h *house) wants(want string) {
 	}
 }
 
+// TestEventsLost: a contact that bounces for as long as nobody reads. What was forgotten is
+// told by an event that is not, and by its end it says how everything is.
+func TestEventsLost(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tamper")
+	synctest.Test(t, func(t *testing.T) {
+		locks := closedHouse()
+		h := enter(t, locks, file)
+		h.wants("")
+		h.open("door", nil)
+		for range 200 {
+			h.set("leaf", false)
+			h.set("leaf", true)
+		}
+		time.Sleep(time.Minute) // the lock is safe again
+		for range 200 {
+			h.set("leaf", false)
+			h.set("leaf", true)
+		}
+		h.open("door", nil)
+		seen, lost := 0, 0
+		var last relay.Event
+		for len(h.guard.Events()) > 0 {
+			e := <-h.guard.Events()
+			seen, lost = seen+1, lost+e.Lost
+			if e.Lost > 0 {
+				last = e
+			}
+			if (e.Lost > 0) != (e.Now != nil) {
+				t.Errorf("event %+v: lost %d, now %v", e, e.Lost, e.Now)
+			}
+		}
+		if want := 1 + 400 + 1 + 600 + 1; seen != 64 || seen+lost != want {
+			t.Errorf("%d events seen, %d lost; want 64, and %d in all", seen, lost, want)
+		}
+		if last.Kind != relay.Opened || last.Now == nil || !last.Now.Locks[0].Open || last.Now.Locks[0].Door != relay.Closed {
+			t.Errorf("the last that tells of others: %+v, %+v", last, last.Now)
+		}
+		h.stop()
+	})
+}
+
 func (h *house) fault(part string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -61,23 +61,47 @@ func (l *loop) lockEvent(ctx context.Context, e relay.Event) {
 			l.tell(control.Event{Type: control.Refused, Name: e.Lock, Reason: e.Reason, Text: fmt.Sprintf("the button inside does not open lock %q: %s", e.Lock, e.Reason)})
 		}
 	case relay.Tampered:
-		l.tampered(ctx, e.Reason)
+		l.tampered(ctx, l.guard.State(), e.Reason)
 	case relay.TamperOver:
-		l.health.Report(caseCondition, nil)
-		l.take(ctx, door.Tamper{})
+		l.tamperOver(ctx)
+	}
+	if e.Lost > 0 {
+		l.locksAre(ctx, e)
+	}
+}
+
+// locksAre makes up for events that were lost: a contact that bounces can tell more than is
+// read. The guard knows how everything is, and nothing is opened by saying so.
+func (l *loop) locksAre(ctx context.Context, e relay.Event) {
+	l.log.Warn("the locks told more than could be read", "lost", e.Lost)
+	for _, s := range e.Now.Locks {
+		l.take(ctx, door.LockIs{Lock: s.Name, Open: s.Open, At: e.At})
+		if s.Door == relay.Closed {
+			l.take(ctx, door.Contact{Lock: s.Name, State: door.ContactClosed})
+		}
+	}
+	switch blocked := e.Now.Case || !e.Now.Blocked.IsZero(); {
+	case blocked && !l.state.Blocked():
+		l.tampered(ctx, *e.Now, "")
+	case !blocked && l.state.Blocked():
+		l.tamperOver(ctx)
 	}
 }
 
 // caseCondition is what is wrong while nothing opens because of the station's case.
 const caseCondition = "case"
 
-func (l *loop) tampered(ctx context.Context, reason string) {
+func (l *loop) tamperOver(ctx context.Context) {
+	l.health.Report(caseCondition, nil)
+	l.take(ctx, door.Tamper{})
+}
+
+func (l *loop) tampered(ctx context.Context, state relay.State, reason string) {
 	text := "somebody has opened it: no lock opens"
 	if reason != "" {
 		text += " (" + reason + ")"
 	}
 	l.health.Report(caseCondition, errors.New(text))
-	state := l.guard.State()
 	until := state.Blocked
 	if state.Case {
 		until = time.Time{} // nobody knows: it counts from when it is closed
