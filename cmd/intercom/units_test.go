@@ -62,7 +62,7 @@ func TestUnitsPermit(t *testing.T) {
 			t.Errorf("%s has no %s: %q", key, word, u[key])
 		}
 	}
-	for _, class := range []string{"char-video4linux", "char-media", "char-alsa", "char-gpiochip", "char-input"} {
+	for _, class := range []string{"char-video4linux", "char-media", "char-alsa", "char-gpiochip", "char-input", "char-dma_heap"} {
 		has(station, "DeviceAllow", class)
 	}
 	for _, group := range []string{"video", "audio", "gpio", "input"} {
@@ -92,6 +92,17 @@ func TestUnitsPermit(t *testing.T) {
 	}
 	if station["ProcSubset"] != nil {
 		t.Error("ProcSubset hides /proc/asound, where sound cards are listed")
+	}
+	// Nothing makes it wait for a network, and nothing ends the attempts to start it.
+	for _, target := range []string{"network-online.target", "time-sync.target"} {
+		if waits := strings.Fields(strings.Join(slices.Concat(station["After"], station["Wants"], station["Requires"]), " ")); slices.Contains(waits, target) {
+			t.Errorf("the station waits for %s", target)
+		}
+	}
+	for _, u := range []map[string][]string{station, guard} {
+		if !slices.Equal(u["StartLimitIntervalSec"], []string{"0"}) || !slices.Equal(u["Restart"], []string{"always"}) {
+			t.Errorf("it is started for as long as it takes? limit %q, restart %q", u["StartLimitIntervalSec"], u["Restart"])
+		}
 	}
 	// The service manager ends the station's processes; the guard's are another unit's.
 	socket := regexp.MustCompile(`%t/\S+guard\.sock`)
