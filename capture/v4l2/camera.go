@@ -90,7 +90,7 @@ func (c *Camera) Spoiled() int64 { return c.spoiled.Load() }
 // Offer opens a device for a moment and returns its modes, the one that this camera would
 // use of it, and why.
 func (c *Camera) Offer(d Device) (list []Mode, best Mode, why string, err error) {
-	cam, err := webcam.Open(d.Path)
+	cam, err := openDevice(d.Path)
 	if err != nil {
 		return nil, Mode{}, "", fmt.Errorf("camera %s: %w", d.Path, explain(err))
 	}
@@ -134,7 +134,7 @@ func (c *Camera) Run(ctx context.Context, out func(*capture.Frame)) error {
 }
 
 func (c *Camera) stream(ctx context.Context, d Device, out func(*capture.Frame)) error {
-	cam, err := webcam.Open(d.Path)
+	cam, err := openDevice(d.Path)
 	if err != nil {
 		return err
 	}
@@ -143,10 +143,7 @@ func (c *Camera) stream(ctx context.Context, d Device, out func(*capture.Frame))
 	if err != nil {
 		return err
 	}
-	if err := cam.SetBufferCount(buffers); err != nil {
-		return err
-	}
-	if err := cam.StartStreaming(); err != nil {
+	if err := begin(cam); err != nil {
 		return err
 	}
 	return r.read(ctx, cam, out)

@@ -246,3 +246,51 @@ func TestControlsSet(t *testing.T) {
 		t.Errorf("a control that it lacks: %v, want what it has", err)
 	}
 }
+
+// TestStartThatFails has the driver refuse to start, as one does on a bus without bandwidth, again
+// and again: nothing of the attempts stays in memory, and the camera works afterwards.
+func TestStartThatFails(t *testing.T) {
+	d := vivid(t)
+	for range 3 {
+		if out, err := exec.Command("v4l2-ctl", "-d", d.Path, "--set-ctrl=inject_vidioc_streamon_error=1").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		err := camera(t, capture.YUYV, 320, 180, 15).Run(t.Context(), func(*capture.Frame) { t.Error("a frame of a camera that does not start") })
+		if err == nil || !strings.Contains(err.Error(), "Failed to start streaming") {
+			t.Fatalf("got %v, want that it does not start", err)
+		}
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(maps), d.Path); n > 0 {
+		t.Errorf("%d buffers of %s are still in memory", n, d.Path)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := camera(t, capture.YUYV, 320, 180, 15).Run(ctx, func(*capture.Frame) { stop() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestHandleIsOurs: a program that is started while the camera is on does not get it.
+func TestHandleIsOurs(t *testing.T) {
+	d := vivid(t)
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	var listed []byte
+	var failed error
+	err := camera(t, capture.YUYV, 320, 180, 15).Run(ctx, func(*capture.Frame) {
+		if listed == nil {
+			listed, failed = exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+		}
+		stop()
+	})
+	if !errors.Is(err, context.Canceled) || failed != nil {
+		t.Fatalf("%v; ls: %v: %s", err, failed, listed)
+	}
+	if strings.Contains(string(listed), d.Path) {
+		t.Errorf("a child has the camera:\n%s", listed)
+	}
+}
