@@ -16,9 +16,15 @@ const (
 	catchUp = 10
 )
 
+// Frequencies of a tone, in Hz.
+const (
+	LeastTone = 20
+	MostTone  = 8000
+)
+
 // DuplexConfig is what the microphone hears.
 type DuplexConfig struct {
-	// Tone is a frequency from 20 to 8000 Hz. 0: 440.
+	// Tone is a frequency from LeastTone to MostTone. 0: 440 Hz.
 	Tone float64
 	// Level of the tone, root mean square, in dBFS from -90 to -3. 0: -12.
 	Level float64
@@ -50,8 +56,8 @@ func NewDuplex(cfg DuplexConfig) (*Duplex, error) {
 	if cfg.Level == 0 {
 		cfg.Level = defaultLevel
 	}
-	if !(cfg.Tone >= 20 && cfg.Tone <= 8000) {
-		return nil, fmt.Errorf("test tone: %v Hz is not from 20 to 8000", cfg.Tone)
+	if !(cfg.Tone >= LeastTone && cfg.Tone <= MostTone) {
+		return nil, fmt.Errorf("test tone: %v Hz is not from %v to %v", cfg.Tone, LeastTone, MostTone)
 	}
 	if !(cfg.Level >= -90 && cfg.Level <= -3) {
 		return nil, fmt.Errorf("test tone: level %v dBFS is not from -90 to -3", cfg.Level)

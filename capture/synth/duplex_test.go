@@ -195,7 +195,7 @@ func TestWAVErrors(t *testing.T) {
 		wav  []byte
 		want string
 	}{
-		"empty":        {nil, "byte 0: the file ends"},
+		"empty":        {nil, "byte 0: the file ends: not a WAV"},
 		"other file":   {[]byte("YUV4MPEG2 W32 H16"), "byte 0: not a WAV"},
 		"no chunks":    {good[:12], "byte 12: the file ends"},
 		"compressed":   {change(format, 85), "coding 85"},

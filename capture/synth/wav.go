@@ -47,7 +47,7 @@ func parseWAV(r io.Reader) ([]int16, error) {
 	p := &wavReader{r: r}
 	var head [12]byte
 	if err := p.read(head[:]); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: not a WAV sound", err)
 	}
 	if string(head[:4]) != "RIFF" || string(head[8:]) != "WAVE" {
 		return nil, errors.New("byte 0: not a WAV sound: it does not begin with RIFF and WAVE")

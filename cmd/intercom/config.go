@@ -201,6 +201,9 @@ func (c *config) check() error {
 
 func (c *config) checkAccount() error {
 	a := &c.Account
+	if a.ApplicationID <= 0 {
+		return c.wrong("account.application_id", "is missing; it is on the application's page at QuickBlox")
+	}
 	secrets := map[string]*conf.Secret{"account.password": &a.Password}
 	if c.Server.API == "" {
 		if a.UserID <= 0 {
@@ -221,9 +224,6 @@ func (c *config) checkAccount() error {
 			return c.wrong("account.login", "is missing: the login of the door's own user")
 		}
 	}
-	if a.ApplicationID <= 0 {
-		return c.wrong("account.application_id", "is missing; it is on the application's page at QuickBlox")
-	}
 	if a.ChatPassword != "token" && a.ChatPassword != "password" {
 		return c.wrong("account.chat_password", `%q is neither "token" nor "password"`, a.ChatPassword)
 	}
@@ -236,6 +236,9 @@ func (c *config) checkAccount() error {
 		v, err := secrets[key].Resolve()
 		if err != nil {
 			return c.wrong(key, "%v", err)
+		}
+		if v == "" {
+			return c.wrong(key, "is empty")
 		}
 		*secrets[key] = v
 	}
@@ -317,6 +320,12 @@ func (c *config) checkMedia() error {
 		if v.got < v.least || v.got > v.most {
 			return c.wrong(v.key, "%d is outside %d to %d", v.got, v.least, v.most)
 		}
+	}
+	switch {
+	case m.Width%2 != 0:
+		return c.wrong("camera.width", "%d is odd; pictures are coded in squares of 2 by 2 pixels", m.Width)
+	case m.Height%2 != 0:
+		return c.wrong("camera.height", "%d is odd; pictures are coded in squares of 2 by 2 pixels", m.Height)
 	}
 	if _, ok := pixelNames[m.Pixels]; !ok {
 		return c.wrong("camera.pixels", "%q is none of auto, i420, nv12, yuyv, mjpeg and h264", m.Pixels)

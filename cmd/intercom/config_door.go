@@ -132,14 +132,20 @@ func (c *config) checkButtons() error {
 			lines[name] = "lock, or of a line beside it"
 		}
 	}
-	if other, taken := lines[c.HangUp.Name]; taken || c.HangUp.Name == "" {
-		return c.wrong("hang_up.name", "%q is the name of the %s, or empty", c.HangUp.Name, other)
+	if c.HangUp.Name == "" {
+		return c.wrong("hang_up.name", "is empty; every line has a name of its own")
+	}
+	if other, taken := lines[c.HangUp.Name]; taken {
+		return c.wrong("hang_up.name", "%q is the name of the %s", c.HangUp.Name, other)
 	}
 	lines[c.HangUp.Name] = "hang-up button"
 	for i, b := range c.Button {
 		key := fmt.Sprintf("button.%d.", i)
-		if other, taken := lines[b.Name]; taken || b.Name == "" {
-			return c.wrong(key+"name", "%q is the name of the %s, or empty", b.Name, other)
+		if b.Name == "" {
+			return c.wrong(key+"name", "is empty or missing; `intercom press` needs it")
+		}
+		if other, taken := lines[b.Name]; taken {
+			return c.wrong(key+"name", "%q is the name of the %s", b.Name, other)
 		}
 		lines[b.Name] = "button"
 		switch {

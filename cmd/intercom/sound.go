@@ -57,6 +57,9 @@ func (c *config) checkSound() error {
 	if v := c.Sound.Volume; !(v >= audio.LeastVolume && v <= audio.MostVolume) {
 		return c.wrong("sound.volume", "%v dB is outside %v to %v", v, audio.LeastVolume, audio.MostVolume)
 	}
+	if hz := c.Sound.Tone; !(hz >= synth.LeastTone && hz <= synth.MostTone) {
+		return c.wrong("sound.tone", "%v Hz is outside %v to %v", hz, synth.LeastTone, synth.MostTone)
+	}
 	return nil
 }
 

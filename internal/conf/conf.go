@@ -62,6 +62,7 @@ func Parse(name string, data []byte, into any) (*File, error) {
 	if len(data) > maxSize {
 		return nil, &Error{File: name, Text: fmt.Sprintf("is %d bytes, at most %d are read", len(data), maxSize)}
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors begin a file with it
 	d := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return nil, explain(name, err, into)

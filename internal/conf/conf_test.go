@@ -70,6 +70,18 @@ pin = 7
 	}
 }
 
+// TestByteOrderMark reads what editors on Windows save.
+func TestByteOrderMark(t *testing.T) {
+	var s sample
+	f, err := Parse("i.toml", []byte("\ufeff[camera]\r\nfps = 15\r\n"), &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.Errorf("camera.fps", "x").Error(), "i.toml:2: camera.fps: x"; s.Camera.FPS != 15 || got != want {
+		t.Errorf("got %d frames a second and %q, want 15 and %q", s.Camera.FPS, got, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"[camera]\nfsp = 3":                   `i.toml:2: unknown key "fsp" in [camera]; did you mean "fps"?`,

@@ -376,13 +376,14 @@ func (s *Station) publish(e control.Event) {
 
 // healthChanged is called by the registry, from the goroutine of a part or of a timer.
 func (s *Station) healthChanged(c health.Condition, wrong bool) {
-	e := control.Event{Type: control.HealthChanged, Name: c.Name, Text: c.Name + " is well again"}
+	e, level := control.Event{Type: control.HealthChanged, Name: c.Name, Text: c.Name + " is well again"}, slog.LevelInfo
 	if wrong {
+		level = slog.LevelWarn
 		e.Reason, e.Text = c.Text, c.Name+": "+c.Text
 	}
 	e.Time = time.Now()
 	s.hub.Publish(e)
-	s.log.Warn(e.Text, "event", e.Type)
+	s.log.Log(context.Background(), level, e.Text, "event", e.Type)
 	// Not publish: it may report, which a call by the registry must not.
 	select {
 	case s.journal <- e:

@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -81,6 +82,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("rest: %s: the scheme is neither https nor http", cfg.API)
 	case !cfg.AllowPlaintext && !isLoopback(base.Hostname()):
 		return nil, fmt.Errorf("rest: %s would send the password in the clear; use https, or allow plaintext", cfg.API)
+	}
+	if p := base.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("rest: %s: port %s is outside 1 to 65535", cfg.API, p)
+		}
 	}
 	if cfg.ApplicationID <= 0 || cfg.AuthKey == "" || cfg.AuthSecret == "" || cfg.Login == "" || cfg.Password == "" {
 		return nil, errors.New("rest: application id, auth key, auth secret, login and password are all needed")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -52,6 +53,9 @@ func parseAddress(text string, allowPlaintext bool) (*address, error) {
 		return nil, fmt.Errorf("chat address %s: plaintext would show the password to the network; use tls, starttls or wss", text)
 	}
 	if p := u.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("chat address %s: port %s is outside 1 to 65535", text, p)
+		}
 		port = p
 	}
 	a.hostport = net.JoinHostPort(u.Hostname(), port)

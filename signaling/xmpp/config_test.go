@@ -32,6 +32,8 @@ func TestNewChecksItsConfig(t *testing.T) {
 		{"address without host", func(c *Config) { c.Address = "tls://:5223" }, "host is missing"},
 		{"address with credentials", func(c *Config) { c.Address = "tls://a:topsecret@chat.example.com" }, "credentials do not belong"},
 		{"address with a path", func(c *Config) { c.Address = "tls://chat.example.com/x" }, "nothing may follow"},
+		{"address with a port that cannot be", func(c *Config) { c.Address = "tls://chat.example.com:99999" }, "port 99999 is outside 1 to 65535"},
+		{"address with port 0", func(c *Config) { c.Address = "wss://chat.example.com:0/x" }, "port 0 is outside"},
 		{"plaintext to another machine", func(c *Config) { c.Address = "tcp://chat.example.com" }, "plaintext would show"},
 		{"plaintext WebSocket to another machine", func(c *Config) { c.Address = "ws://192.0.2.1/x" }, "plaintext would show"},
 		{"plaintext to a name that only looks local", func(c *Config) { c.Address = "tcp://localhost.example.com" }, "plaintext would show"},
