@@ -26,9 +26,15 @@ esac
 note() { printf 'setup: %s\n' "$*" >&2; }
 die() { note "$*"; exit 1; }
 
-command -v go >/dev/null || die "Go is missing: install Go 1.26 or later and put it on the PATH"
+needed=$(sed -n 's/^go //p' go.mod)
+command -v go >/dev/null || die "Go is missing: install Go $needed or later and put it on the PATH"
+# Since 1.21 it gets a later Go by itself, or says that it may not. Before, it does not understand go.mod.
+has=$(go env GOVERSION) && has=${has##*go} || die "Go $needed or later is needed, and the one on the PATH does not work"
+[ "$(printf '%s\n' 1.21 "${has%%[!0-9.]*}" | sort -V | head -n 1)" = 1.21 ] || die "Go $has is too old: install Go $needed or later and put it first on the PATH"
 if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
-	command -v npm >/dev/null || die "Node is missing: install Node.js 20 or later with npm"
+	for tool in node npm; do
+		command -v $tool >/dev/null || die "$tool is missing: install Node.js 20 or later with npm"
+	done
 fi
 
 missing=()
