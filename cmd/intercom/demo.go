@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -106,13 +107,32 @@ func runDemo(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(in.stdout, "rest  %s\nchat  %s\nwebsocket  %s\npage  http://%s/\n", phone.API, c.Server.Chat, phone.WebSocket, page.Addr())
-	fmt.Fprintln(in.stderr, "open the page, press the button, answer, open the door; Ctrl-C ends the demo")
+	fmt.Fprintf(in.stdout, "rest  %s\nchat  %s\nwebsocket  %s\npage  http://%s/\n", phone.API, c.Server.Chat, phone.WebSocket, openAt(page.Addr()))
+	f.tell(in.stderr)
 	return together(ctx,
 		srv.Run,
 		st.run,
 		func(ctx context.Context) error { return servePage(ctx, page, handler, log) },
 	)
+}
+
+// openAt is where a browser on this machine opens what listens on an address.
+func openAt(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	}
+	return a.String()
+}
+
+// tell says what to do now, and what is missing for it.
+func (f demoFlags) tell(w io.Writer) {
+	if _, err := os.Stat(filepath.Join(f.sdk, "quickblox.min.js")); err != nil {
+		fmt.Fprintf(w, "the phone on the page needs the QuickBlox SDK: %v; run scripts/sdk.sh, or name its folder with --sdk\n", err)
+	}
+	if host, _, err := net.SplitHostPort(f.page); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		fmt.Fprintln(w, "the page answers only who opens it as localhost or 127.0.0.1, through a forwarded port for example")
+	}
+	fmt.Fprintln(w, "open the page, choose whose phone is on it, press the button, answer, open the door; Ctrl-C ends the demo")
 }
 
 // houseResidents gives everybody a flat if the configuration has none, so that there is

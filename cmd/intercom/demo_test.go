@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"intercom/web"
@@ -67,5 +69,40 @@ func TestDemoDevices(t *testing.T) {
 	d, err := openDevices(c, slog.New(slog.DiscardHandler))
 	if d == nil && err != nil && !errors.As(err, &exitError{}) { // a program without coders has none
 		t.Errorf("devices that are not there are found out when they are used: %v", err)
+	}
+}
+
+// TestDemoTells has people told what they need to know.
+func TestDemoTells(t *testing.T) {
+	there := t.TempDir()
+	if err := os.WriteFile(filepath.Join(there, "quickblox.min.js"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const missing, forwarded = "quickblox.min.js: no such file", "answers only who opens it as localhost"
+	for _, tt := range []struct {
+		flags              demoFlags
+		missing, forwarded bool
+	}{
+		{demoFlags{sdk: there, page: "127.0.0.1:8080"}, false, false},
+		{demoFlags{sdk: there, page: "localhost:8080"}, false, false},
+		{demoFlags{sdk: there, page: "[::1]:8080"}, false, false},
+		{demoFlags{sdk: "/none", page: "127.0.0.1:8080"}, true, false},
+		{demoFlags{sdk: there, page: ":8080"}, false, true},
+		{demoFlags{sdk: there, page: "192.0.2.1:8080"}, false, true},
+	} {
+		var w strings.Builder
+		tt.flags.tell(&w)
+		if got := w.String(); strings.Contains(got, missing) != tt.missing || strings.Contains(got, forwarded) != tt.forwarded {
+			t.Errorf("%+v: got %q", tt.flags, got)
+		}
+	}
+	for address, want := range map[string]string{"0.0.0.0:80": "localhost:80", "[::]:80": "localhost:80", "127.0.0.1:80": "127.0.0.1:80"} {
+		a, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := openAt(a); got != want {
+			t.Errorf("%s: got %s, want %s", address, got, want)
+		}
 	}
 }
