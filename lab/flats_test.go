@@ -70,6 +70,21 @@ func (r *resident) dial(t *testing.T, keys string) {
 	}
 }
 
+// types types at the keypad with a keyboard.
+func (r *resident) types(t *testing.T, keys string) {
+	t.Helper()
+	var stops int
+	must(t, r.Eval(t.Context(), `(keys) => {
+		const stops = document.querySelectorAll("#keypad button[tabindex='0']");
+		stops[0].focus();
+		for (const key of keys) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+		return stops.length;
+	}`, keys, &stops))
+	if stops != 1 {
+		t.Errorf("the keypad is %d stops of the Tab key, want 1", stops)
+	}
+}
+
 // TestFlats is a door of several flats, with its page.
 func TestFlats(t *testing.T) {
 	folder := filepath.Join(lab.out, "records")
@@ -140,7 +155,7 @@ func TestFlats(t *testing.T) {
 	t.Run("quiet hours", func(t *testing.T) {
 		d.begin(t)
 		begun := d.count()
-		a.dial(t, "3#")
+		a.types(t, "3#")
 		if e := d.expect(t, soon, control.NotAnswered); e.Reason != behaviour.ReasonQuiet {
 			t.Errorf("not answered: %q", e.Reason)
 		}

@@ -29,7 +29,7 @@ export function setIcon(parent, name) {
 }
 
 export function clockTime(date, seconds = false) {
-  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 export function duration(milliseconds) {

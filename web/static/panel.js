@@ -21,13 +21,35 @@ const keyNames = { "*": "Code, or clear", "#": "Confirm" };
 
 export function startPanel() {
   follow();
-  for (const key of keys) {
-    const button = make("button", { type: "button", class: "key", "data-key": key, "aria-label": keyNames[key] ?? key }, key === "*" ? "✱" : key);
-    button.addEventListener("click", () => type(key));
-    $("keypad").append(button);
-  }
+  startKeypad();
   $("panel-hangup").addEventListener("click", () => act("/api/hangup"));
   setInterval(showCall, 1000);
+}
+
+// The keypad is one stop on the way from the door's button to the phone's: Tab passes it,
+// arrows move within it, and where it has the focus a keyboard's own keys type.
+function startKeypad() {
+  const pad = $("keypad");
+  const buttons = keys.map((key) => {
+    const button = make("button", { type: "button", class: "key", "data-key": key, "aria-label": keyNames[key] ?? key }, key === "*" ? "✱" : key);
+    button.addEventListener("click", () => type(key));
+    return button;
+  });
+  pad.append(...buttons);
+  const stopAt = (here) => buttons.forEach((b) => (b.tabIndex = b === here ? 0 : -1));
+  stopAt(buttons[0]);
+  pad.addEventListener("focusin", ({ target }) => stopAt(target));
+  pad.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -3, ArrowDown: 3 }[event.key];
+    if (step) buttons[buttons.indexOf(event.target) + step]?.focus();
+    else if (!keys.includes(event.key)) return;
+    else {
+      buttons[keys.indexOf(event.key)].focus();
+      type(event.key);
+    }
+    event.preventDefault();
+  });
 }
 
 // follow keeps a stream of events open for ever. The browser itself opens one that broke
