@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"intercom/hw"
@@ -149,8 +150,7 @@ func (in invocation) parse(name string, least, most int, define func(*flag.FlagS
 	for args := in.args; ; {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				fs.SetOutput(in.stderr)
-				fs.Usage()
+				in.help(fs)
 				return nil, err
 			}
 			return nil, exitError{exitUsage, fmt.Errorf("%w; see intercom %s --help", err, name)}
@@ -166,6 +166,17 @@ func (in invocation) parse(name string, least, most int, define func(*flag.FlagS
 		return nil, exitError{exitUsage, fmt.Errorf("takes %s, not %d; see intercom help", count(least, most), len(rest))}
 	}
 	return rest, nil
+}
+
+// help prints what a command does, what it takes, and its flags.
+func (in invocation) help(fs *flag.FlagSet) {
+	for _, c := range commands() {
+		if c.name == fs.Name() {
+			fmt.Fprintf(in.stdout, "intercom %s: %s\n\nusage: intercom %s\n\n", c.name, c.summary, strings.TrimSpace(c.name+" "+c.args))
+		}
+	}
+	fs.SetOutput(in.stdout)
+	fs.PrintDefaults()
 }
 
 func count(least, most int) string {

@@ -13,7 +13,7 @@ func runSandbox(ctx context.Context, in invocation) error {
 	var accountsFile, domain string
 	rest, chat, websocket := "127.0.0.1:8081", "127.0.0.1:5222", "127.0.0.1:5291"
 	_, err := in.parse("sandbox", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&accountsFile, "accounts", "", "`FILE` with the application and its users; the demo's if it is not set")
+		fs.StringVar(&accountsFile, "accounts", "", "TOML `FILE` with [application] id, auth_key, auth_secret, and a [[user]] with id, login, password, full_name for each user; the demo's if it is not set")
 		fs.StringVar(&domain, "domain", demoDomain, "chat `DOMAIN`")
 		fs.StringVar(&rest, "rest", rest, "`ADDRESS` of the REST API")
 		fs.StringVar(&chat, "chat", chat, "`ADDRESS` of the chat server")
