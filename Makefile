@@ -22,6 +22,7 @@ help: ## list the commands
 demo: ## a door and a resident's phone on one page, on this machine, without an account
 	@scripts/setup.sh demo
 	@mkdir -p build
+	@[ -x build/intercom ] || echo "building build/intercom: a few minutes the first time" >&2
 	@go build -ldflags '-X main.version=$(VERSION)' -o build/intercom ./cmd/intercom
 	@build/intercom demo $(if $(CAMERA),--camera $(CAMERA)) $(if $(SOUND),--sound $(SOUND)) $(ARGS)
 
