@@ -111,8 +111,16 @@ func (s *Station) tellKeys(ctx context.Context, what string, k keyring.Key, text
 	if err := s.ask(ctx, door.KeysChanged{}); err != nil { // the loop fills it in
 		return err
 	}
-	s.publish(control.Event{Type: what, User: k.User, Name: k.ID, Text: fmt.Sprintf(text, s.residentName(k.User)) + fmt.Sprintf(": key %s %q", k.ID, k.Name)})
+	s.publish(control.Event{Type: what, User: k.User, Name: k.ID, Text: fmt.Sprintf(text, s.residentName(k.User)) + ": " + keyName(k)})
 	return nil
+}
+
+// keyName is a key in words: who paired a phone may have given it a name.
+func keyName(k keyring.Key) string {
+	if k.Name == "" {
+		return "key " + k.ID
+	}
+	return fmt.Sprintf("key %s %q", k.ID, k.Name)
 }
 
 // keysChanged is what the door is told of the keys.
