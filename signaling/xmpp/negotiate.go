@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -147,7 +148,7 @@ func (n *negotiation) run(conn net.Conn) (*session, error) {
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, n.domainError(err)
 	}
 	// An empty feature list makes mellium call the session ready.
 	if x.State()&xmpp.Authn == 0 {
@@ -157,6 +158,16 @@ func (n *negotiation) run(conn net.Conn) (*session, error) {
 		return nil, errNoBind
 	}
 	return newSession(n.link, x.Conn(), n.bound, n.legacy), nil
+}
+
+// domainError says in our words that the server is another one than it is taken for.
+func (n *negotiation) domainError(err error) error {
+	text, ok := strings.CutPrefix(err.Error(), "xmpp: stream location ")
+	name, _, found := strings.Cut(text, " does not match ")
+	if !ok || !found {
+		return err
+	}
+	return fmt.Errorf("the server is that of %q, not of %q: check the chat domain", name, n.link.self.Domainpart())
 }
 
 // startTLS secures the stream. mellium asks for it even if the server does not offer it,

@@ -235,8 +235,8 @@ func TestServerGivesNoAddress(t *testing.T) {
 	})
 	defer r.stop()
 	var le *LinkError
-	if err := r.wantReport("negotiate"); !errors.As(err, &le) {
-		t.Errorf("got %T, want a LinkError", err)
+	if err := r.wantReport(`the server is that of "chat.test", not of "elsewhere.test": check the chat domain`); !errors.As(err, &le) || le.Step != "negotiate" {
+		t.Errorf("got %v, want a LinkError of negotiate", err)
 	}
 }
 
