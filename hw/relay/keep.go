@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"intercom/internal/whole"
 )
 
 // The file holds one line: the time for which nothing opens, as of when it was written, and
@@ -54,23 +55,7 @@ func loadBlock(path string) (time.Duration, error) {
 
 // storeBlock replaces the file at once: a power cut leaves the old one or the new one.
 func storeBlock(path string, left time.Duration) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // it is not there any more if all went well
-	_, err = f.WriteString(formatBlock(left))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.Write(path, []byte(formatBlock(left)))
 }
 
 // keep writes the file when the loop wants that, until ctx ends; what it wanted before is

@@ -22,23 +22,23 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"intercom/internal/whole"
 )
 
 // SecretSize is the length of a secret in bytes.
 const SecretSize = 32
 
 const (
-	maxKeys  = 1000    // of a house
-	maxUser  = 16      // of one resident
-	maxName  = 64      // bytes
-	maxFile  = 4 << 20 // bytes
-	fileMode = 0o600   // nobody else may read it
-	version  = 1       // of the file
-	idBytes  = 5       // of an id, which is written as 8 letters and digits
-	idText   = "abcdefghijklmnopqrstuvwxyz234567"
+	maxKeys = 1000    // of a house
+	maxUser = 16      // of one resident
+	maxName = 64      // bytes
+	maxFile = 4 << 20 // bytes
+	version = 1       // of the file
+	idBytes = 5       // of an id, which is written as 8 letters and digits
+	idText  = "abcdefghijklmnopqrstuvwxyz234567"
 )
 
 // Key is what a phone was paired with.
@@ -241,7 +241,7 @@ func (r *Ring) change(f func([]Key) ([]Key, error)) error {
 }
 
 // write replaces the file: after a power cut there is the old one or the new one.
-func write(path string, keys []Key) (err error) {
+func write(path string, keys []Key) error {
 	list, err := json.Marshal(keys)
 	if err != nil {
 		return err
@@ -251,33 +251,10 @@ func write(path string, keys []Key) (err error) {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// O_NOFOLLOW and the fixed name: what an earlier attempt has left is written over.
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, fileMode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Chmod(fileMode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return whole.Write(path, append(data, '\n'))
 }
 
 func checkName(name string) error {

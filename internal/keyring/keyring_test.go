@@ -160,7 +160,7 @@ func TestWriteFails(t *testing.T) {
 	if _, err := r.Add(2001, "phone", now); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(path+".new", 0o700); err != nil { // in the way
+	if err := os.MkdirAll(path+".new/full", 0o700); err != nil { // in the way
 		t.Fatal(err)
 	}
 	if _, err := r.Add(2001, "tablet", now); err == nil {
@@ -169,7 +169,7 @@ func TestWriteFails(t *testing.T) {
 	if got := r.Keys(); len(got) != 1 {
 		t.Errorf("%d keys, want 1", len(got))
 	}
-	if err := os.Remove(path + ".new"); err != nil {
+	if err := os.RemoveAll(path + ".new"); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path+".new", []byte("left by a power cut, and longer than what is written over it\n"+strings.Repeat("x", 4096)), 0o644); err != nil {
