@@ -122,6 +122,9 @@ func New(cfg Config) (State, error) {
 	return s, nil
 }
 
+// Tallies returns what is to be remembered of wrong codes should the station be off.
+func (s State) Tallies(now time.Time) []access.Tally { return s.access.Tallies(now) }
+
 // Blocked tells whether no lock opens because somebody tampers with the station.
 func (s State) Blocked() bool { return s.blocked }
 
@@ -182,6 +185,8 @@ func (n *step) take(in Input) {
 		n.tamper(in)
 	case KeysChanged:
 		n.access = n.access.SetKeys(in.Keys)
+	case Restored:
+		n.restored(in)
 	case Fault:
 		n.fault = in.Wrong
 	case Wake:

@@ -78,6 +78,7 @@ func show(effects []Effect) string {
 			parts = append(parts, fmt.Sprintf("Ring{%s %v}", e.Call, e.Users))
 		case Tell:
 			parts = append(parts, fmt.Sprintf("Tell{%s %v %v %v}", e.Call, e.User, e.Carrier, e.Info))
+		case Keep: // see tally_test.go
 		case Light:
 			parts = append(parts, "light "+string(e.Show))
 		default:

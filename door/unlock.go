@@ -97,6 +97,12 @@ func (n *step) code(pin string) {
 // judged carries a verdict out, and says whether the lock is to open. One that is open, or was
 // a moment ago, does not open again.
 func (n *step) judged(by request, v access.Verdict, what string) bool {
+	if v.AtWorst != nil {
+		n.do(Keep{Tallies: v.AtWorst})
+		if v.Reason != access.ReasonWrong {
+			defer n.do(Keep{Tallies: n.access.Tallies(n.now), Later: true})
+		}
+	}
 	who := n.name(by.user)
 	if by.user == 0 {
 		who = "somebody"
@@ -130,6 +136,16 @@ func (n *step) judged(by request, v access.Verdict, what string) bool {
 	}
 	n.refuse(by, v.Lock, reason, fmt.Sprintf("%s %s and was refused: %s", who, what, reason))
 	return false
+}
+
+// restored takes what was remembered.
+func (n *step) restored(in Restored) {
+	n.access = n.access.Restore(n.now, in.Tallies)
+	if !in.Doubt {
+		return
+	}
+	n.access = n.access.Doubt(n.now)
+	n.note(Note{Type: NoteForgotten, Text: "how often codes were wrong before the start is not known: for a while nobody is heard, and then each wrong one counts as one too many"})
 }
 
 // alarm notes what somebody has to know at once, and tells those who want to. Neither the

@@ -154,6 +154,13 @@ type Tamper struct {
 // KeysChanged says which keys phones are paired with from now on.
 type KeysChanged struct{ Keys []access.Key }
 
+// Restored has what was remembered of wrong codes before the station was off. Doubt says that
+// this is not known.
+type Restored struct {
+	Tallies []access.Tally
+	Doubt   bool
+}
+
 // Fault says whether something else is wrong with the station.
 type Fault struct{ Wrong bool }
 
@@ -176,6 +183,7 @@ func (LockFailed) input()   {}
 func (Contact) input()      {}
 func (Tamper) input()       {}
 func (KeysChanged) input()  {}
+func (Restored) input()     {}
 func (Fault) input()        {}
 func (Wake) input()         {}
 
@@ -222,6 +230,13 @@ type Open struct {
 type Shut struct {
 	Lock string
 	User signaling.UserID
+}
+
+// Keep has what is to be remembered of wrong codes written down. Unless it is Later, it is on
+// the disk before the effects that follow are carried out: they show whether a code was right.
+type Keep struct {
+	Tallies []access.Tally
+	Later   bool
 }
 
 // Cue has the visitor hear something, in place of what he heard before.
@@ -304,7 +319,8 @@ const (
 	NoteShut        NoteType = "shut"      // a door that was forced or held open is shut
 	NoteTampered    NoteType = "tampered"
 	NoteTamperOver  NoteType = "tamper_over"
-	NoteAlarm       NoteType = "alarm" // somebody opens under duress, or tries codes: Reason
+	NoteForgotten   NoteType = "forgotten" // what was tried before the station was off is not known
+	NoteAlarm       NoteType = "alarm"     // somebody opens under duress, or tries codes: Reason
 )
 
 func (Ring) effect()     {}
@@ -314,6 +330,7 @@ func (HangUp) effect()   {}
 func (Tell) effect()     {}
 func (Open) effect()     {}
 func (Shut) effect()     {}
+func (Keep) effect()     {}
 func (Cue) effect()      {}
 func (Snapshot) effect() {}
 func (Record) effect()   {}

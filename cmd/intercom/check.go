@@ -50,7 +50,10 @@ func runCheck(_ context.Context, in invocation) error {
 	c.probe(in.chips, say)
 	c.probeLocks(in.chips, socket, say)
 	if c.Tamper != nil {
-		say("folder of tamper.file", c.checkFolder())
+		say("folder of tamper.file", c.checkFolder("tamper.file", c.Tamper.File))
+	}
+	if f := c.Access.AttemptsFile; f != "" {
+		say("folder of access.attempts_file", c.checkFolder("access.attempts_file", f))
 	}
 	if wrong > 0 {
 		return fmt.Errorf("%d of these are wrong", wrong)
@@ -124,11 +127,11 @@ func (c *config) probeLocks(chips hw.Lines, socket string, say func(what string,
 	}
 }
 
-// checkFolder refuses a folder in which the file of tampering cannot be replaced.
-func (c *config) checkFolder() error {
-	f, err := os.CreateTemp(filepath.Dir(c.Tamper.File), ".check*")
+// checkFolder refuses a folder in which the file that a key names cannot be replaced.
+func (c *config) checkFolder(key, file string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".check*")
 	if err != nil {
-		return c.wrong("tamper.file", "%v", err)
+		return c.wrong(key, "%v", err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

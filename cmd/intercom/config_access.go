@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"intercom/door/access"
@@ -19,6 +22,7 @@ type accessConfig struct {
 	Challenge       conf.Duration `toml:"challenge"`
 	AccountInterval conf.Duration `toml:"account_interval"`
 	Attempts        int           `toml:"attempts"`
+	AttemptsFile    string        `toml:"attempts_file"`
 	LockOut         conf.Duration `toml:"lock_out"`
 	LongestLockOut  conf.Duration `toml:"longest_lock_out"`
 	HangUp          bool          `toml:"hang_up"`
@@ -58,6 +62,9 @@ func (c *config) checkAccess() error {
 	}
 	if a.Attempts < 1 || a.Attempts > 100 {
 		return c.wrong("access.attempts", "%d is outside 1 to 100", a.Attempts)
+	}
+	if a.AttemptsFile != "" && !filepath.IsAbs(a.AttemptsFile) {
+		return c.wrong("access.attempts_file", "%q is not a full path, as /var/lib/intercom/attempts is", a.AttemptsFile)
 	}
 	for _, name := range a.Alarm {
 		if !slices.ContainsFunc(c.Resident, func(r resident) bool { return r.Name == name }) {
@@ -177,6 +184,19 @@ func (c *config) opens(r resident) ([]access.Rule, error) {
 		rules = append(rules, rule)
 	}
 	return rules, nil
+}
+
+// attemptsFile is where wrong codes outlive a restart: a file of that name in the folder that
+// the service manager has for the station, if none is named. Empty: they do not.
+func (c *config) attemptsFile() string {
+	if c.Access.AttemptsFile != "" {
+		return c.Access.AttemptsFile
+	}
+	dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return filepath.Join(dir, "attempts")
 }
 
 // alarmed are the ids of those who are told of alarms.

@@ -103,6 +103,7 @@ func TestAccessOfConfigRefuses(t *testing.T) {
 	}
 	for _, c := range []struct{ text, want string }{
 		{"[access]\nattempts = 0", "access.attempts"},
+		{"[access]\nattempts_file = \"attempts\"", `access.attempts_file: "attempts" is not a full path`},
 		{"[access]\nchallenge = \"0s\"", "access.challenge"},
 		{"[access]\nlock_out = \"2h\"", "longest_lock_out"},
 		{"[access]\nalarm = [\"Nobody\"]", "access.alarm"},
@@ -124,6 +125,25 @@ func TestAccessOfConfigRefuses(t *testing.T) {
 		err := loadConfig(write(t, text), defaults())
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\"12\"") {
 			t.Errorf("%q: got %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+// TestAttemptsFile: wrong codes are kept where the configuration says, or else in the folder
+// that a service manager has for the station.
+func TestAttemptsFile(t *testing.T) {
+	for _, tt := range []struct{ set, state, want string }{
+		{"", "", ""},
+		{"/srv/attempts", "/var/lib/intercom", "/srv/attempts"},
+		{"", "/var/lib/intercom", "/var/lib/intercom/attempts"},
+		{"", "/var/lib/intercom:/var/lib/other", "/var/lib/intercom/attempts"},
+		{"", "intercom", ""},
+	} {
+		t.Setenv("STATE_DIRECTORY", tt.state)
+		c := defaults()
+		c.Access.AttemptsFile = tt.set
+		if got := c.attemptsFile(); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
 		}
 	}
 }

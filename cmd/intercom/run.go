@@ -126,6 +126,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
 		Volume: c.Sound.Volume, Cues: dev.cues, Says: c.says(), ClockSet: clockSet,
 	}
+	cfg.Attempts = c.attemptsFile()
 	if err := c.openKeys(&cfg); err != nil {
 		return nil, err
 	}

@@ -101,6 +101,11 @@ type Verdict struct {
 	LockedOut time.Duration
 	// Next is the challenge for the next request; empty: he is in no live call.
 	Next string
+
+	// AtWorst is not nil if the attempt was held against a secret. It is what there is to
+	// remember if it was wrong, and has to be on the disk before anybody can tell whether it
+	// was: else who cuts the power in time has guessed for nothing.
+	AtWorst []Tally
 }
 
 // Granted tells whether the lock may open.
@@ -208,6 +213,9 @@ func (s *State) key(now time.Time, r Request, in, who int, rule Rule, v *Verdict
 		want := MAC(s.keys[k].Secret, r.Challenge, r.Lock, r.Session, r.User, pin)
 		return hmac.Equal([]byte(want), []byte(strings.TrimRight(r.MAC, "=")))
 	}
+	tried := slices.Clone(s.users)
+	lockedOut := tried[who].wrong(now, s.cfg)
+	v.AtWorst = s.tallies(now, tried, s.pads)
 	// All three are computed, whichever it is: how long it takes tells nobody which.
 	plain, own, duress := proves(""), proves(resident.PIN), proves(resident.DuressPIN)
 	own, duress = own && resident.PIN != "", duress && resident.DuressPIN != ""
@@ -222,10 +230,10 @@ func (s *State) key(now time.Time, r Request, in, who int, rule Rule, v *Verdict
 			v.Way = WayTwoStep
 		}
 	case plain:
+		v.AtWorst = nil // the key is right, and no PIN was tried
 		return ReasonPIN
 	default:
-		s.users = slices.Clone(s.users)
-		v.LockedOut = s.users[who].wrong(now, s.cfg)
+		s.users, v.LockedOut = tried, lockedOut
 		return ReasonWrong
 	}
 	// One opening for a challenge; and those that were given before it are of no use now.
@@ -260,6 +268,9 @@ func (s *State) typed(now time.Time, t Typed, v *Verdict) Reason {
 	if v.LockedOut = s.pads[pad].lasts(now); v.LockedOut > 0 {
 		return ReasonLockedOut
 	}
+	tried := slices.Clone(s.pads)
+	lockedOut := tried[pad].wrong(now, s.cfg)
+	v.AtWorst = s.tallies(now, s.users, tried)
 	found := -1
 	hash := s.hash("pin", t.PIN)
 	for i, p := range s.pins { // all of them, whichever it is
@@ -268,8 +279,7 @@ func (s *State) typed(now time.Time, t Typed, v *Verdict) Reason {
 		}
 	}
 	if found < 0 {
-		s.pads = slices.Clone(s.pads)
-		v.LockedOut = s.pads[pad].wrong(now, s.cfg)
+		s.pads, v.LockedOut = tried, lockedOut
 		return ReasonWrong
 	}
 	who := s.pins[found].resident
@@ -284,39 +294,4 @@ func (s *State) typed(now time.Time, t Typed, v *Verdict) Reason {
 	}
 	v.Way = WayPIN
 	return ""
-}
-
-// tally counts the wrong attempts of one user, or at one keypad.
-type tally struct {
-	count int
-	last  time.Time // of them
-	until time.Time // nobody is heard
-}
-
-// lasts returns how long nobody is heard yet.
-func (t *tally) lasts(now time.Time) time.Duration { return max(0, t.until.Sub(now)) }
-
-// wrong counts one more, and returns for how long nobody is heard after it. A right attempt
-// forgives nothing: else a keypad that many people use would forgive whoever guesses between
-// them. Time does.
-func (t *tally) wrong(now time.Time, c *Config) time.Duration {
-	if since := now.Sub(t.last); t.count > 0 && since > 0 {
-		forgiven := int(min(since/c.LongestLockOut, time.Duration(t.count)))
-		t.count -= forgiven
-	}
-	t.last = now
-	// It need not count beyond what makes the longest lock-out.
-	t.count = min(t.count+1, c.Attempts+30)
-	if t.count < c.Attempts {
-		return 0
-	}
-	d := c.LockOut
-	for range t.count - c.Attempts {
-		if d = 2 * d; d >= c.LongestLockOut {
-			d = c.LongestLockOut
-			break
-		}
-	}
-	t.until = now.Add(d)
-	return d
 }

@@ -49,6 +49,7 @@ const (
 	Shut          = "shut"           // it is shut again
 	Tampered      = "tampered"       // with the station: no lock opens
 	TamperOver    = "tamper_over"    // they can again
+	Forgotten     = "forgotten"      // how often codes were wrong before the start
 	Alarm         = "alarm"          // about User, at lock Name: Reason
 	Paired        = "paired"         // a phone of User; Name is the id of its key
 	Revoked       = "revoked"        // likewise: it opens nothing any more

@@ -44,6 +44,9 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.show()
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
 	l.take(ctx, l.keysChanged())
+	l.restoreAttempts(ctx)
+	kept := time.NewTicker(keepEvery)
+	defer kept.Stop()
 	l.lamp.show(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
@@ -72,6 +75,9 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 			continue
 		case <-l.faults:
 			l.take(ctx, door.Fault{Wrong: len(l.health.Wrong()) > 0})
+		case <-kept.C:
+			l.keepAttempts()
+			continue
 		case <-l.wake.C:
 			l.take(ctx, door.Wake{})
 		case <-ctx.Done():
@@ -90,6 +96,7 @@ func (l *loop) finish(ctx context.Context) {
 	for e := range l.guard.Events() {
 		l.lockEvent(ctx, e)
 	}
+	l.keepAttempts()
 	l.show()
 	l.publishNews()
 	l.publish(control.Event{Type: control.Stopped, Text: "the station stops"})
@@ -223,6 +230,8 @@ func (l *loop) carryOut(ctx context.Context, e door.Effect) {
 		if err := l.guard.Shut(ctx, e.Lock); err != nil {
 			l.log.Error("a lock is not shut yet", "lock", e.Lock, "cause", err) // it is driven safe until it is
 		}
+	case door.Keep:
+		_ = l.attempts.keep(e.Tallies, !e.Later) // what is wrong with it is in the health
 	case door.Cue:
 		l.play(e.Name)
 	case door.Snapshot, door.Record:

@@ -53,8 +53,10 @@ type Config struct {
 	Lines   hw.Lines
 	// Keyring has the keys of paired phones; nil: none can be paired.
 	Keyring *keyring.Ring
-	Light   hw.Line // shows by its blinking what the door does
-	Night   hw.Line // of an infrared lamp or its filter: active while the camera is on and it is dark; no name: there is none
+	// Attempts is the file in which wrong codes outlive a restart; empty: they do not.
+	Attempts string
+	Light    hw.Line // shows by its blinking what the door does
+	Night    hw.Line // of an infrared lamp or its filter: active while the camera is on and it is dark; no name: there is none
 	// Locks are the locks' lines and times, and what is wired beside them; the first one is the
 	// door that is meant where none is named. Lines, Logger and Report are set by New.
 	Locks relay.Config
@@ -146,14 +148,15 @@ type Station struct {
 	light  hw.Output
 	night  *nightLamp // nil: there is none
 
-	hub     control.Hub
-	health  *health.Registry
-	journal chan control.Event
-	asks    chan door.Input // from outside: the loop takes them
-	faults  chan struct{}   // the list of what is wrong has changed
-	turns   chan struct{}   // the loop takes one whenever it has the time: see Turn
-	done    chan struct{}   // closed when Run has returned
-	ran     atomic.Bool
+	hub      control.Hub
+	health   *health.Registry
+	attempts *attempts // nil: none are kept
+	journal  chan control.Event
+	asks     chan door.Input // from outside: the loop takes them
+	faults   chan struct{}   // the list of what is wrong has changed
+	turns    chan struct{}   // the loop takes one whenever it has the time: see Turn
+	done     chan struct{}   // closed when Run has returned
+	ran      atomic.Bool
 
 	shares shares // of the status
 
@@ -181,6 +184,7 @@ func New(cfg Config) (*Station, error) {
 		_, _ = rand.Read(s.cfg.Door.Access.Seed[:]) // never fails (crypto/rand)
 	}
 	s.health = health.New(settle, s.healthChanged)
+	s.attempts = newAttempts(cfg.Attempts, s.report(attemptsCondition))
 	if err := s.takeLines(); err != nil {
 		s.releaseLines()
 		return nil, err
@@ -317,10 +321,13 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	part(ctx, &parts, "light", l.lamp.run)
 	part(ctx, &parts, "recorder", l.recorder.run)
-	// The journal is the last to end: it takes down that the others did.
+	// The journal is the last to end: it takes down that the others did. So are wrong codes.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
 	writer.Go(func() { s.writeJournal(jctx) })
+	if s.attempts != nil {
+		writer.Go(func() { s.attempts.run(jctx) })
+	}
 	l.run(ctx, presses)
 	parts.Wait()
 	closeLink()
