@@ -22,6 +22,8 @@ const (
 	pingEvery    = Silence / 20
 	replyTimeout = time.Second // for one request; the lock's loop waits that long at most
 	startPause   = 2 * time.Second
+
+	refusedPatience = 500 * time.Millisecond
 )
 
 // ClientConfig says where the guard is.
@@ -264,14 +266,24 @@ func (c *Client) Watch(ctx context.Context, report func(error)) error {
 	}
 }
 
-// Ready waits until the guard answers that all is well.
+// Ready waits until the guard answers that all is well. One that answers that something is wrong
+// is given half a second: whoever had its lines may just be ending.
 func (c *Client) Ready(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var refused time.Time
 	for {
 		err := c.check()
 		if err == nil {
 			return nil
+		}
+		if r := (*RefusedError)(nil); errors.As(err, &r) {
+			if refused.IsZero() {
+				refused = time.Now()
+			}
+			if time.Since(refused) >= refusedPatience {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -189,6 +189,40 @@ func TestLineAppears(t *testing.T) {
 	})
 }
 
+// TestReady: who begins waits for a line that is about to be there, and not for one that is not.
+func TestReady(t *testing.T) {
+	for _, there := range []time.Duration{0, 300 * time.Millisecond, time.Hour} {
+		t.Run(there.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{}
+				if there > 0 {
+					w.fail(errors.New("no such device"))
+				}
+				b := newBench(t, Config{Lines: w})
+				b.wire = w
+				defer b.end()
+				appears := time.AfterFunc(there, func() { w.fail(nil) })
+				defer appears.Stop()
+				begun := time.Now()
+				err := b.client().Ready(t.Context())
+				took := time.Since(begun)
+				if there < time.Hour {
+					if err != nil || took > there+retry+50*time.Millisecond {
+						t.Errorf("after %v: %v", took, err)
+					}
+					return
+				}
+				b.refused(err, "no such device")
+				if took < refusedPatience || took > 2*refusedPatience {
+					t.Errorf("it gave up after %v", took)
+				}
+				w.fail(nil)
+				time.Sleep(retry)
+			})
+		})
+	}
+}
+
 // traitor opens, says that it did not, or panics.
 type traitor struct {
 	*wire
