@@ -49,7 +49,7 @@ type Source struct {
 	on      atomic.Bool
 	up      atomic.Bool // the card sounds
 	stats   counters    // of feeds, and of players that are gone
-	trouble bool        // the last report was an error; runCard's and look's
+	trouble string      // of the last report; empty: it was none; runCard's and look's
 
 	mu      sync.Mutex
 	running bool
@@ -222,9 +222,10 @@ func (s *Source) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// runCard keeps the card going until ctx ends.
+// runCard keeps the card going until ctx ends. Somebody is in a call: a card that is back is in use
+// again within two seconds.
 func (s *Source) runCard(ctx context.Context) {
-	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 5 * time.Second, Healthy: 10 * time.Second}
+	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 2 * time.Second, Healthy: 10 * time.Second}
 	for {
 		up := false
 		err := s.cfg.Duplex.Run(ctx, func(mic, speaker []int16) {
@@ -252,10 +253,14 @@ func (s *Source) runCard(ctx context.Context) {
 	}
 }
 
-// report passes on errors, and the first nil after one. runCard and look call it, of which one
+// report passes on an error when it is another one, and the first nil after one. runCard and look call it, of which one
 // runs at a time.
 func (s *Source) report(err error) {
-	if err == nil && !s.trouble {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == s.trouble {
 		return
 	}
 	if err != nil {
@@ -263,7 +268,7 @@ func (s *Source) report(err error) {
 	} else {
 		s.log.Info("sound is back")
 	}
-	s.trouble = err != nil
+	s.trouble = text
 	if s.cfg.Report != nil {
 		s.cfg.Report(err)
 	}

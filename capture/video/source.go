@@ -272,9 +272,10 @@ func (s *Source) unlight() {
 	}
 }
 
-// runCamera keeps the camera delivering until ctx ends.
+// runCamera keeps the camera delivering until ctx ends. Somebody waits for its picture: one that is
+// back is in use again within two seconds.
 func (s *Source) runCamera(ctx context.Context) error {
-	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 5 * time.Second, Healthy: 10 * time.Second}
+	retry := backoff.Backoff{Base: 250 * time.Millisecond, Cap: 2 * time.Second, Healthy: 10 * time.Second}
 	for {
 		up := false
 		err := s.cfg.Camera.Run(ctx, func(f *capture.Frame) {
