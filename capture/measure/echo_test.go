@@ -184,4 +184,6 @@ func TestCancel(t *testing.T) {
 	}
 	unlearned := Cancelled{Before: -30, After: -60, ERLE: 30}
 	check(t, unlearned.Findings(), Notice, "not learned")
+	unheard := Cancelled{Before: -120, After: -120}
+	check(t, unheard.Findings(), Notice, "broke off")
 }

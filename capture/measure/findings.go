@@ -149,12 +149,16 @@ const (
 	poorERLE = 12.0
 	// inaudible is where what is left of an echo is not heard, in dBFS.
 	inaudible = -60.0
+	// nothing is where a microphone that hears anything is never, in dBFS.
+	nothing = -110.0
 )
 
 // Findings judges a canceller.
 func (c Cancelled) Findings() []Finding {
 	numbers := fmt.Sprintf("%.0f dB (from %.0f to %.0f dBFS)", c.ERLE, c.Before, c.After)
 	switch {
+	case c.Before < nothing:
+		return []Finding{notice("Nothing was heard of the noise that was played last, though the sweeps before it were: the sound card broke off. Test again; if it happens again, try another card or cable.")}
 	case !c.Learned && c.Before > inaudible:
 		return []Finding{notice("The canceller has not learned this room; it turns the microphone down while the loudspeaker talks, so that only one side is heard at a time. Turn sound.volume down, move the two apart, or leave it so.")}
 	case c.ERLE >= goodERLE || c.After < inaudible:
