@@ -42,7 +42,7 @@ e2e: ## the rest of the calls in a real browser, and the table of times
 
 # The guest is made first, so that its minutes are not a scenario's. The short run is CI's:
 # there, what is missing is said and skipped.
-LABTEST := go test -tags e2e,lab -count=1 -p 1 -json
+LABTEST := go test -tags e2e,lab -count=1 -parallel 3 -json
 lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, and a table of times
 	@scripts/setup.sh lab
 	@lab/guest/build.sh >/dev/null

@@ -23,8 +23,8 @@ pull = "up"
 debounce = "150ms"
 `
 
-// TestGuestButtons presses buttons as people, bad contacts and vandals do. No phone is online:
-// whether the door rings is what it reports. One button is stuck all the while.
+// TestGuestButtons presses buttons, and keys of a keypad, as people, bad contacts and vandals do. No
+// phone is online: whether the door rings is what it reports. One button is stuck all the while.
 func TestGuestButtons(t *testing.T) {
 	s, err := guestServer()
 	must(t, err)
@@ -32,7 +32,8 @@ func TestGuestButtons(t *testing.T) {
 	// The hang-up button takes each edge, to count them. The second one takes what lasts: an
 	// emulated machine pauses for longer than contacts bounce.
 	const debounce = 150 * time.Millisecond
-	d := g.startDoor(t, guestSettings(s, with(t, realDevices, `line = "BTN_HANGUP"`, "line = \"BTN_HANGUP\"\ndebounce = \"0s\"")+otherButton))
+	settings := guestSettings(s, with(t, realDevices, `line = "BTN_HANGUP"`, "line = \"BTN_HANGUP\"\ndebounce = \"0s\"")+otherButton+keypadDoor)
+	d := g.startDoor(t, with(t, settings, `name = "Anna"`, "name = \"Anna\"\npin = \"739154\""))
 
 	d.begin(t)
 	begun := time.Now()
@@ -42,7 +43,8 @@ func TestGuestButtons(t *testing.T) {
 	d.hangUp(t)
 	d.expect(t, soon, control.Ended)
 
-	const edge = 15 * time.Millisecond // the simulated chip makes one of two edges that are too close
+	// The simulated chip makes one of two edges that are too close for a busy machine.
+	edge := 15 * time.Millisecond
 	presses := func(n int) {
 		must(t, g.Sequence(t.Context(), vm.ButtonHangUp, slices.Repeat([]vm.Step{{High: false, For: edge}, {High: true, For: edge}}, n)...))
 	}
@@ -57,26 +59,35 @@ func TestGuestButtons(t *testing.T) {
 		g.noPress(t, d)
 	})
 	t.Run("storm", func(t *testing.T) {
-		d.begin(t)
-		begun := d.reported()
 		const storm = 200 // each is counted
-		presses(storm)
-		d.until(t, soon, "complaining about the storm", complains("presses of hang-up"))
-		// Another button works meanwhile.
-		g.tap(t, vm.ButtonCall2)
-		d.expect(t, soon, control.Ringing)
-		if n := d.pressed(begun, "hang-up"); n > burst {
-			t.Errorf("%d presses of a storm count, want at most %d", n, burst)
+		counted := 0
+		for try := 0; try < 3 && counted != storm; try++ {
+			d.begin(t)
+			begun := d.reported()
+			presses(storm)
+			d.until(t, soon, "complaining about the storm", complains("presses of hang-up"))
+			// Another button works meanwhile.
+			g.tap(t, vm.ButtonCall2)
+			d.expect(t, soon, control.Ringing)
+			if n := d.pressed(begun, "hang-up"); n > burst {
+				t.Errorf("%d presses of a storm count, want at most %d", n, burst)
+			}
+			e := d.expect(t, soon, control.Ignored)
+			if _, err := fmt.Sscanf(e.Text, `%d presses of "hang-up" were ignored`, &counted); err != nil {
+				t.Errorf("%q: %v", e.Text, err)
+			}
+			counted += d.pressed(begun, "hang-up")
+			t.Logf("%d presses, each edge %v after the one before: %d are counted", storm, edge, counted)
+			edge *= 2
+			d.until(t, soon, "calm", func(s control.Status) bool { return !complains("presses of hang-up")(s) })
+			g.tap(t, vm.ButtonHangUp)
+			d.expect(t, soon, control.Ended)
 		}
-		ignored := 0
-		e := d.expect(t, soon, control.Ignored)
-		if _, err := fmt.Sscanf(e.Text, `%d presses of "hang-up" were ignored`, &ignored); err != nil || ignored+d.pressed(begun, "hang-up") != storm {
-			t.Errorf("%q and %d that count, want %d: %v", e.Text, d.pressed(begun, "hang-up"), storm, err)
+		if counted != storm {
+			t.Errorf("%d presses of %d are counted", counted, storm)
 		}
-		d.until(t, soon, "calm", func(s control.Status) bool { return !complains("presses of hang-up")(s) })
-		g.tap(t, vm.ButtonHangUp)
-		d.expect(t, soon, control.Ended)
 	})
+	t.Run("keypad", func(t *testing.T) { g.checkKeypad(t, d) })
 	t.Run("bounce", func(t *testing.T) {
 		d.begin(t)
 		var steps []vm.Step

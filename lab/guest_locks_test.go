@@ -13,8 +13,9 @@ import (
 	"intercom/lab/vm"
 )
 
-// tamperBlock is long enough for a restart in an emulated machine, with time to spare.
-const tamperBlock = 20 * time.Second
+// tamperBlock is how long nothing opens after the case has been opened. It counts from the start
+// again after a restart, so that it need not be longer than what is done within it.
+const tamperBlock = 10 * time.Second
 
 // lockDevices are two doors of which one is open at a time: a strike on a relay and a magnet,
 // each with a button inside and a contact, and the contact of the case.
@@ -63,6 +64,7 @@ file = "/tmp/tamper"
 // TestGuestLocks has two doors, their buttons inside and contacts, and the station's case, on
 // lines of a GPIO chip. Nobody calls.
 func TestGuestLocks(t *testing.T) {
+	t.Parallel() // beside TestGuestDrivers
 	s, err := guestServer()
 	must(t, err)
 	g := newGuest(t)
@@ -164,6 +166,11 @@ for p in $(pidof intercom); do
 	fi
 done`
 
+// startsGuard is how long a lock may stay open until another guard has been started: a program of
+// this size, in an emulated machine of which the script below keeps one of two processors busy. One
+// that waits has a second.
+const startsGuard = 3 * time.Second
+
 // TestGuestGuardKilled kills the process that has the lines while a lock is open, on a line
 // that stays safe when it is let go and on one that does not: by the station, which starts
 // another guard, and by a second guard that waits.
@@ -203,9 +210,14 @@ func TestGuestGuardKilled(t *testing.T) {
 				if _, err := fmt.Sscan(said, &level, &took); err != nil || level != 1 {
 					t.Fatalf("killing the guard: %q: %v", said, err)
 				}
-				t.Logf("safe after %v", time.Duration(took)*10*time.Millisecond)
-				if time.Duration(took)*10*time.Millisecond > time.Second {
-					t.Errorf("safe after %d hundredths of a second, want a second at most", took)
+				limit := startsGuard
+				if waits {
+					limit = time.Second
+				}
+				safe := time.Duration(took) * 10 * time.Millisecond
+				t.Logf("safe after %v", safe)
+				if safe > limit {
+					t.Errorf("safe after %v, want %v at most", safe, limit)
 				}
 				// The next guard has the line: it is the safe level that the pull cannot change.
 				d.until(t, soon, "in order", func(s control.Status) bool { return len(s.Health) == 0 })

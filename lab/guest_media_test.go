@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"intercom/lab/browser"
 	"intercom/lab/vm"
 )
 
@@ -20,7 +21,15 @@ const emulatedFPS = 4.0
 // checkPicture asserts that the page shows the camera's picture, with its running timestamp.
 func (g *guest) checkPicture(t *testing.T, a *phone) {
 	t.Helper()
-	v, err := a.Video(t.Context(), 2*time.Second)
+	v, err := a.Video(t.Context(), pictureTime)
+	g.isPicture(t, v, err)
+}
+
+// pictureTime is how long a picture is looked at.
+const pictureTime = 2 * time.Second
+
+func (g *guest) isPicture(t *testing.T, v browser.Video, err error) {
+	t.Helper()
 	must(t, err)
 	t.Logf("picture: %dx%d, %.1f frames/s, %.1f%% of it changes", v.Width, v.Height, v.DecodedPerSecond, 100*v.Change)
 	if v.Width != 320 || v.Height != 180 || v.DecodedPerSecond < emulatedFPS || v.ShownPerSecond <= 0 || v.Brightest < leastLight || v.Change < leastChange {
@@ -76,6 +85,9 @@ const (
 	emulatedGap = time.Second
 )
 
+// soundTime is how long sound is listened to at a time.
+const soundTime = 2 * time.Second
+
 // checkSound asserts that the resident hears what the visitor says, and the visitor the
 // resident: a tone each, without a gap longer than gap at the loudspeaker.
 func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
@@ -84,7 +96,7 @@ func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
 	must(t, err)
 	page := make(chan func(), 1) // what is asserted of the page, which listens meanwhile
 	go func() {
-		heard, err := a.Audio(t.Context(), 3*time.Second)
+		heard, err := a.Audio(t.Context(), soundTime)
 		page <- func() {
 			t.Helper()
 			must(t, err)
@@ -100,6 +112,18 @@ func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
 	<-visitor.Ended()
 }
 
+// checkBoth is checkPicture and checkSound at the same time.
+func (g *guest) checkBoth(t *testing.T, a *phone, gap time.Duration) {
+	t.Helper()
+	picture := make(chan func(), 1)
+	go func() {
+		v, err := a.Video(t.Context(), pictureTime)
+		picture <- func() { t.Helper(); g.isPicture(t, v, err) }
+	}()
+	g.checkSound(t, a, gap)
+	(<-picture)()
+}
+
 // hears records what the door's loudspeaker plays, and asserts that it is a tone of the
 // probe's level. The best of a few recordings counts: the machine that emulates may be busy.
 func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
@@ -108,7 +132,7 @@ func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
 	var wav []byte
 	for range 4 {
 		var err error
-		wav, err = g.Record(t.Context(), 3*time.Second)
+		wav, err = g.Record(t.Context(), soundTime)
 		must(t, err)
 		got, err := vm.Listen(wav)
 		must(t, err)
@@ -117,7 +141,7 @@ func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
 		if math.Abs(got.Frequency-tone) > toneError || math.Abs(level-pageLevel) > levelError {
 			faults = append(faults, fmt.Sprintf("want %.0f Hz at %.1f dBFS", tone, pageLevel))
 		}
-		if got.Gap > gap || got.Length < 3*time.Second-gap {
+		if got.Gap > gap || got.Length < soundTime-gap {
 			faults = append(faults, fmt.Sprintf("want no gap longer than %v", gap))
 		}
 		t.Logf("the loudspeaker plays %.1f Hz at %.1f dBFS for %v; the longest gap is %v", got.Frequency, level, got.Length, got.Gap)

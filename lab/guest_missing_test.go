@@ -63,8 +63,8 @@ func TestGuestMissing(t *testing.T) {
 		}
 		g.checkSound(t, a, emulatedGap)
 		must(t, user.stop())
-		d.recovers(t, "camera")
 		a.sees(t)
+		d.recovers(t, "camera")
 		g.checkPicture(t, a)
 		a.hangsUp(t, d)
 	})

@@ -103,9 +103,15 @@ func TestGuestSelftest(t *testing.T) {
 	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
 
 	t.Run("a door", func(t *testing.T) {
-		room := g.start(t, "mirror", vm.Command{Args: []string{"sh", "-c", mirror}})
-		defer room.stop()
-		r, _, _ := g.tests(t)
+		var r selftest
+		for range 2 { // on a machine that is too busy the mirror breaks off, and the test says so
+			room := g.start(t, "mirror", vm.Command{Args: []string{"sh", "-c", mirror}})
+			r, _, _ = g.tests(t)
+			_ = room.stop() // it may have ended by itself
+			if len(r.Echo.Findings) == 0 || !strings.Contains(r.Echo.Findings[0].Text, "broke off") {
+				break
+			}
+		}
 		if c := r.Camera.Measured; c == nil || c.Width != 320 || c.Height != 180 || c.FPS < emulatedFPS || c.Brightness < 40 || c.Brightness > 200 {
 			t.Errorf("camera: got %+v", c)
 		}
@@ -126,33 +132,42 @@ func TestGuestSelftest(t *testing.T) {
 		}
 	})
 
-	t.Run("no way between", func(t *testing.T) {
-		r, code, _ := g.tests(t)
-		if code != exitFound || r.Sound.Measured == nil || r.Sound.Measured.Audible || len(r.Sound.Findings) != 1 || !strings.HasPrefix(r.Sound.Findings[0].Text, "The microphone ") {
-			t.Errorf("exit %d, sound %+v", code, r.Sound)
-		}
-	})
-
-	t.Run("camera in use, no card", func(t *testing.T) {
+	// What is coded is not what the others are about.
+	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(with(t, config, "[camera]", "[camera]\ncodecs = [\"H264\"]"))))
+	t.Run("camera in use, no way between", func(t *testing.T) {
 		user := g.start(t, "user", vm.Command{Args: []string{"v4l2-ctl", "-d", "/dev/video0", "--stream-mmap", "--stream-to=/dev/null"}})
 		must(t, user.await(soon, func() error {
 			_, err := g.Shell(t.Context(), "ls -l /proc/*/fd 2>/dev/null | grep -q /dev/video0")
 			return err
 		}))
 		time.Sleep(time.Second) // until it streams
-		must(t, g.Unplug(t.Context(), vm.Card))
 		r, code, _ := g.tests(t)
 		if code != exitFound || r.Camera.Measured != nil || len(r.Camera.Findings) != 1 || !strings.Contains(r.Camera.Findings[0].Text, "another program uses it") {
+			t.Errorf("exit %d, camera %+v", code, r.Camera)
+		}
+		if r.Sound.Measured == nil || r.Sound.Measured.Audible || len(r.Sound.Findings) != 1 || !strings.HasPrefix(r.Sound.Findings[0].Text, "The microphone ") {
+			t.Errorf("sound %+v", r.Sound)
+		}
+		if len(r.Encoders) != 1 || r.Encoders[0].Measured == nil {
+			t.Errorf("the encoders need no camera: %+v", r.Encoders)
+		}
+		must(t, user.stop())
+	})
+
+	t.Run("no camera, no card", func(t *testing.T) {
+		for _, d := range []vm.Device{vm.Camera, vm.Card} {
+			must(t, g.Unplug(t.Context(), d))
+		}
+		r, code, _ := g.tests(t)
+		if code != exitFound || r.Camera.Measured != nil || len(r.Camera.Findings) != 1 || !strings.Contains(r.Camera.Findings[0].Text, "vivid") {
 			t.Errorf("exit %d, camera %+v", code, r.Camera)
 		}
 		if r.Sound.Measured != nil || len(r.Sound.Findings) != 1 || !strings.Contains(r.Sound.Findings[0].Text, "Loop") {
 			t.Errorf("sound %+v", r.Sound)
 		}
-		if len(r.Encoders) != 2 || r.Encoders[0].Measured == nil {
-			t.Errorf("the encoders need no camera: %+v", r.Encoders)
+		for _, d := range []vm.Device{vm.Camera, vm.Card} {
+			must(t, g.Replug(t.Context(), d))
 		}
-		must(t, user.stop())
-		must(t, g.Replug(t.Context(), vm.Card))
 	})
 
 	t.Run("beside a station", func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +29,12 @@ type guest struct {
 }
 
 // sharedGuest is the machine of the scenarios that leave it as they found it.
-var sharedGuest *vm.Machine
+var sharedGuest struct {
+	sync.Mutex
+	machine *vm.Machine // nil: none runs
+	users   int         // scenarios that have it; several if they are parallel
+	spoiled bool        // something has failed on it: it is no good for others
+}
 
 // newGuest gives the lab's machine to a scenario, as it is after it has booted. The logs are in
 // lab/out, and when the scenario has failed, what the display shows.
@@ -37,44 +43,56 @@ func newGuest(t *testing.T) *guest {
 	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
 	g.out = filepath.Join(lab.out, g.name)
 	must(t, os.MkdirAll(g.out, 0o755))
-	if sharedGuest == nil {
+	s := &sharedGuest
+	s.Lock()
+	defer s.Unlock()
+	if s.machine == nil {
 		c := vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest"), Out: g.out}
 		if missing := vm.Missing(c); len(missing) > 0 {
 			t.Skip(strings.Join(missing, "; "))
 		}
 		var err error
-		sharedGuest, err = vm.Start(context.Background(), c)
+		s.machine, err = vm.Start(context.Background(), c)
 		must(t, err)
-		t.Logf("the machine booted in %v", sharedGuest.BootTime().Round(time.Millisecond))
-		lab.atEnd(sharedGuest.Close)
+		t.Logf("the machine booted in %v", s.machine.BootTime().Round(time.Millisecond))
+		lab.atEnd(s.machine.Close)
 	}
-	g.Machine = sharedGuest
+	s.users++
+	g.Machine = s.machine
 	t.Cleanup(func() {
-		// A machine on which something has failed is no good for others.
-		if !t.Failed() {
-			if err := g.renew(); err != nil {
-				t.Error(err)
-			}
-		}
+		s.Lock()
+		defer s.Unlock()
 		if t.Failed() {
 			g.report(t)
+			s.spoiled = true
+		}
+		if s.users--; s.users > 0 {
+			return
+		}
+		if !s.spoiled {
+			if err := g.renew(); err != nil {
+				t.Error(err)
+				s.spoiled = true
+			}
+		}
+		if s.spoiled {
 			endSharedGuest(t)
 		}
 	})
 	return g
 }
 
-// endSharedGuest ends the machine that scenarios share; the next one boots another. There is one
-// machine at a time.
+// endSharedGuest ends the machine that scenarios share, which nobody has; the next one boots
+// another. There is one machine at a time.
 func endSharedGuest(t *testing.T) {
 	t.Helper()
-	if sharedGuest == nil {
+	if sharedGuest.machine == nil {
 		return
 	}
-	if err := sharedGuest.Close(); err != nil {
+	if err := sharedGuest.machine.Close(); err != nil {
 		t.Error(err)
 	}
-	sharedGuest = nil
+	sharedGuest.machine, sharedGuest.spoiled = nil, false
 }
 
 // renew leaves the machine as it was after it has booted: without programs and files of the

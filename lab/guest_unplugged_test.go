@@ -30,7 +30,7 @@ func TestGuestUnplugged(t *testing.T) {
 	begun := d.count()
 	a := newPhone(t, s.server, anna, browser.ProbeConfig{Tone: annaTone})
 	g.visit(t, d, a)
-	g.checkPicture(t, a)
+	a.sees(t)
 
 	must(t, g.Unplug(t.Context(), vm.Camera))
 	d.suffers(t, "camera", "vivid")
@@ -43,11 +43,10 @@ func TestGuestUnplugged(t *testing.T) {
 
 	must(t, g.Unplug(t.Context(), vm.Card))
 	d.suffers(t, "sound", "Loop")
-	a.sees(t)
 	g.checkPicture(t, a)
 	must(t, g.Replug(t.Context(), vm.Card))
 	d.recovers(t, "sound")
-	g.checkSound(t, a, emulatedGap)
+	g.checkBoth(t, a, emulatedGap)
 
 	d.never(t, begun, control.Ended)
 	a.hangsUp(t, d)

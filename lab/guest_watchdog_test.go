@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,12 +23,12 @@ timeout = "5s"
 )
 
 // TestGuestWatchdog has the station hang while its process lives: the loop that owns the
-// door's state writes to a log that nobody reads any more. The hardware notices; while the
-// station works, and after it has ended in good order, there is nothing to notice.
+// door's state writes to a log that nobody reads any more; and then the whole process. The hardware
+// notices; while the station works, and after it has ended in good order, there is nothing to notice.
 func TestGuestWatchdog(t *testing.T) {
 	s, err := guestServer()
 	must(t, err)
-	g := bootGuest(t, vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "guest")}) // it is stopped
+	g := newGuest(t)
 	config := guestSettings(s, realDevices) + hardwareWatchdog
 	program, err := intercom()
 	must(t, err)
@@ -39,6 +38,7 @@ func TestGuestWatchdog(t *testing.T) {
 	reader := g.start(t, "log", vm.Command{Args: []string{"cat", "/run/log"}})
 	d := g.startCommand(t, config, vm.Command{Args: []string{"sh", "-c", "exec " + guestProgram + " run --control " + guestSocket + " 2>/run/log"}})
 	g.countsWatchdog(t, true)
+	begun := time.Now()
 
 	// It works: it rings, and waits.
 	d.begin(t)
@@ -46,7 +46,7 @@ func TestGuestWatchdog(t *testing.T) {
 	d.expect(t, soon, control.Ringing)
 	g.tap(t, vm.ButtonHangUp)
 	d.expect(t, soon, control.Ended)
-	time.Sleep(watchdogTimeout * 3 / 2) // what comes meanwhile is what is asked
+	time.Sleep(time.Until(begun.Add(watchdogTimeout + time.Second))) // what comes meanwhile is what is asked
 	g.restarts(t, 0)
 
 	// It hangs.
@@ -56,21 +56,35 @@ func TestGuestWatchdog(t *testing.T) {
 	}
 	g.tap(t, vm.ButtonHangUp)
 	hung := time.Now()
-	e, err := g.AwaitEvent(t.Context(), watchdogTimeout+soon, "WATCHDOG", 1)
-	must(t, err)
-	t.Logf("the hardware restarts the machine %v after the station hangs: %s", e.Time.Sub(hung).Round(100*time.Millisecond), e.Data)
-
-	// The machine goes on instead; the station is killed, and another one ends well.
-	must(t, g.Monitor(t.Context(), "cont", nil, nil))
+	g.restarted(t, hung, 1)
 	must(t, d.signal(syscall.SIGKILL))
 	<-d.ended
 	must(t, reader.signal(syscall.SIGKILL))
 	<-reader.ended
+
+	d = g.startDoor(t, config)
+	g.countsWatchdog(t, true)
+	must(t, d.signal(syscall.SIGSTOP))
+	g.restarted(t, time.Now(), 2)
+	must(t, d.signal(syscall.SIGKILL))
+	<-d.ended
+
+	// Another one ends well.
 	d = g.startDoor(t, config)
 	g.countsWatchdog(t, true)
 	must(t, d.stop())
 	g.countsWatchdog(t, false)
-	g.restarts(t, 1)
+	g.restarts(t, 2)
+}
+
+// restarted waits until the hardware wants to restart the machine for the n-th time, and lets it
+// go on instead.
+func (g *guest) restarted(t *testing.T, hung time.Time, n int) {
+	t.Helper()
+	e, err := g.AwaitEvent(t.Context(), watchdogTimeout+soon, "WATCHDOG", n)
+	must(t, err)
+	t.Logf("the hardware restarts the machine %v after the station hangs: %s", e.Time.Sub(hung).Round(100*time.Millisecond), e.Data)
+	must(t, g.Monitor(t.Context(), "cont", nil, nil))
 }
 
 // countsWatchdog waits until the hardware watchdog counts, with the time that it was given, or

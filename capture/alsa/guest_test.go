@@ -18,7 +18,7 @@ import (
 
 // These run in the lab's machine, on the kernel's loopback card (snd-aloop).
 
-func TestContract(t *testing.T) {
+func TestGuestContract(t *testing.T) {
 	capturetest.Duplex(t, func(t testing.TB) capture.Duplex {
 		d, err := New(Config{Microphone: "Loop", Loudspeaker: "Loop"})
 		if err != nil {
@@ -28,9 +28,9 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestTwoCards: the loudspeaker is a card of its own (snd-dummy), by whose clock that of the
+// TestGuestTwoCards: the loudspeaker is a card of its own (snd-dummy), by whose clock that of the
 // microphone is 3000 millionths fast.
-func TestTwoCards(t *testing.T) {
+func TestGuestTwoCards(t *testing.T) {
 	shift := func(to string) {
 		t.Helper()
 		if out, err := exec.Command("amixer", "-c", "Loop", "cset", "iface=PCM,name=PCM Rate Shift 100000", to).CombinedOutput(); err != nil {
@@ -44,7 +44,7 @@ func TestTwoCards(t *testing.T) {
 		t.Fatal(err)
 	}
 	capturetest.Duplex(t, func(testing.TB) capture.Duplex { return d })
-	const length = 10 * time.Second
+	const length = 5 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	periods := 0
@@ -61,8 +61,8 @@ func TestTwoCards(t *testing.T) {
 	}
 }
 
-// TestNull: ALSA's null device takes and gives everything at once.
-func TestNull(t *testing.T) {
+// TestGuestNull: ALSA's null device takes and gives everything at once.
+func TestGuestNull(t *testing.T) {
 	d, err := New(Config{Microphone: "plug:null", Loudspeaker: "plug:null"})
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +74,9 @@ func TestNull(t *testing.T) {
 	}
 }
 
-// TestUnplugged takes the card away while it sounds. The driver's end of it waits until nobody
+// TestGuestUnplugged takes the card away while it sounds. The driver's end of it waits until nobody
 // has the card open.
-func TestUnplugged(t *testing.T) {
+func TestGuestUnplugged(t *testing.T) {
 	const driver, device = "/sys/bus/platform/drivers/snd_aloop/", "snd_aloop.0"
 	d, err := New(Config{Microphone: "Loop", Loudspeaker: "Loop"})
 	if err != nil {

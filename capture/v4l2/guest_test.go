@@ -43,7 +43,7 @@ func camera(t testing.TB, pixel capture.Pixel, width, height, fps int) *Camera {
 	return c
 }
 
-func TestContract(t *testing.T) {
+func TestGuestContract(t *testing.T) {
 	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
 		t.Run(pixel.String(), func(t *testing.T) {
 			format := capture.Format{Pixel: capture.I420, Width: 320, Height: 180, FPS: 15}
@@ -52,9 +52,9 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// TestColours compares what the camera delivers, pixel by pixel, with a slow conversion of
+// TestGuestColours compares what the camera delivers, pixel by pixel, with a slow conversion of
 // what the driver delivers. The picture stands still: its clock is turned off.
-func TestColours(t *testing.T) {
+func TestGuestColours(t *testing.T) {
 	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
 		for _, size := range [][2]int{{320, 180}, {640, 480}} {
 			raw, l := still(t, pixel, size[0], size[1])
@@ -88,8 +88,8 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// TestStride has the driver pad its rows: pictures must not lean.
-func TestStride(t *testing.T) {
+// TestGuestStride has the driver pad its rows: pictures must not lean.
+func TestGuestStride(t *testing.T) {
 	for _, pixel := range []capture.Pixel{capture.I420, capture.NV12, capture.YUYV} {
 		t.Run(pixel.String(), func(t *testing.T) {
 			raw, l := still(t, pixel, 320, 180)
@@ -187,8 +187,8 @@ func still(t *testing.T, pixel capture.Pixel, width, height int) ([]byte, layout
 	return slices.Clone(data), l
 }
 
-// TestListLeavesOthersOut: the machine has codecs and scalers among its video devices.
-func TestListLeavesOthersOut(t *testing.T) {
+// TestGuestListLeavesOthersOut: the machine has codecs and scalers among its video devices.
+func TestGuestListLeavesOthersOut(t *testing.T) {
 	nodes, err := os.ReadDir("/sys/class/video4linux")
 	if err != nil {
 		t.Fatal(err)
@@ -204,8 +204,8 @@ func TestListLeavesOthersOut(t *testing.T) {
 	}
 }
 
-// TestControlsSet sets a control of the real driver, and asks for one that it lacks.
-func TestControlsSet(t *testing.T) {
+// TestGuestControlsSet sets a control of the real driver, and asks for one that it lacks.
+func TestGuestControlsSet(t *testing.T) {
 	d := vivid(t)
 	run := func(controls map[string]int) error {
 		c, err := New(Config{Device: d.Bus, Width: 320, Height: 180, FPS: 15, Controls: controls})

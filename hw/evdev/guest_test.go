@@ -35,8 +35,8 @@ func plug(t *testing.T, name string) *uinput.Device {
 	return d
 }
 
-// TestContract runs in the lab's machine, on devices that the kernel makes for us (uinput).
-func TestContract(t *testing.T) {
+// TestGuestContract runs in the lab's machine, on devices that the kernel makes for us (uinput).
+func TestGuestContract(t *testing.T) {
 	hwtest.RunKeys(t, func(t *testing.T) hwtest.Rig {
 		names := [3]string{}
 		devices := map[string]*uinput.Device{}
@@ -67,8 +67,8 @@ func next(t *testing.T, in hw.Inputs) hw.Edge {
 	return e
 }
 
-// TestGrab: what is typed at the door is typed nowhere else.
-func TestGrab(t *testing.T) {
+// TestGuestGrab: what is typed at the door is typed nowhere else.
+func TestGuestGrab(t *testing.T) {
 	d := plug(t, "Grab")
 	i := slices.IndexFunc(evdev.List(), func(d evdev.Device) bool { return d.Name == "Grab" })
 	if i < 0 {
@@ -110,8 +110,8 @@ func TestGrab(t *testing.T) {
 	}
 }
 
-// TestDropped overflows the kernel's queue: in the end the levels are the keys'.
-func TestDropped(t *testing.T) {
+// TestGuestDropped overflows the kernel's queue: in the end the levels are the keys'.
+func TestGuestDropped(t *testing.T) {
 	d := plug(t, "Dropped")
 	in, err := evdev.New(evdev.Config{}).Inputs(hw.Line{Name: evdev.Prefix + "Dropped/KEY_1"}, hw.Line{Name: evdev.Prefix + "Dropped/KEY_2"})
 	if err != nil {
@@ -161,8 +161,8 @@ func TestDropped(t *testing.T) {
 	}
 }
 
-// TestUnplugged: it is noticed, the keys are released, and the device comes back.
-func TestUnplugged(t *testing.T) {
+// TestGuestUnplugged: it is noticed, the keys are released, and the device comes back.
+func TestGuestUnplugged(t *testing.T) {
 	d := plug(t, "Unplugged")
 	l := evdev.New(evdev.Config{Await: true})
 	reports := make(chan error, 10)

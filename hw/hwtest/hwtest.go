@@ -261,6 +261,9 @@ func lostEdges(r Rig) error {
 	seen, lost := 0, 0
 	var last hw.Edge
 	limit := patience
+	if r.Blurred || r.Uncounted {
+		limit = 5 * bounce // how many are to come is not known; all have been sent
+	}
 	for seen+lost < sent+1 {
 		e, err := nextIn(in, limit)
 		if err != nil && (r.Blurred || r.Uncounted) && seen > 0 {
@@ -270,9 +273,6 @@ func lostEdges(r Rig) error {
 			return fmt.Errorf("%d edges seen, %d counted as lost, of %d: %w", seen, lost, sent+1, err)
 		}
 		seen, lost, last = seen+1, lost+e.Lost, e
-		if r.Uncounted {
-			limit = 2 * bounce // how many are to come is not known
-		}
 	}
 	least, kept := sent+1, r.Queue
 	if r.Blurred {

@@ -17,14 +17,14 @@ import (
 
 func testSound(t *testing.T, m *Machine) {
 	// Both ways at once, as in a call: the door's end is the default device.
-	must(t, m.Put(t.Context(), "/tmp/near.wav", 0o644, Tone(600, 0.4, 8*time.Second)))
+	must(t, m.Put(t.Context(), "/tmp/near.wav", 0o644, Tone(600, 0.4, 6*time.Second)))
 	speaker, err := m.Start(t.Context(), Command{Args: []string{"aplay", "-q", "/tmp/near.wav"}})
 	must(t, err)
-	visitor, err := m.Play(t.Context(), Tone(1000, 0.4, 8*time.Second))
+	visitor, err := m.Play(t.Context(), Tone(1000, 0.4, 6*time.Second))
 	must(t, err)
-	microphone, err := m.Start(t.Context(), Command{Args: []string{"arecord", "-q", "-f", "S16_LE", "-r", "48000", "-d", "4", "/tmp/heard.wav"}})
+	microphone, err := m.Start(t.Context(), Command{Args: []string{"arecord", "-q", "-f", "S16_LE", "-r", "48000", "-d", "3", "/tmp/heard.wav"}})
 	must(t, err)
-	played, err := m.Record(t.Context(), 3*time.Second)
+	played, err := m.Record(t.Context(), 2*time.Second)
 	must(t, err)
 	must(t, microphone.Wait(20*time.Second))
 	heard, err := m.Get(t.Context(), "/tmp/heard.wav")
@@ -36,7 +36,7 @@ func testSound(t *testing.T, m *Machine) {
 	}{{"the loudspeaker", played, 600}, {"the microphone", heard, 1000}} {
 		got, err := Listen(tt.file)
 		must(t, err)
-		if math.Abs(got.Frequency-tt.want) > 5 || math.Abs(got.Peak-0.4) > 0.02 || got.Length < 2*time.Second || got.Gap > 50*time.Millisecond {
+		if math.Abs(got.Frequency-tt.want) > 5 || math.Abs(got.Peak-0.4) > 0.02 || got.Length < 3*time.Second/2 || got.Gap > 50*time.Millisecond {
 			t.Errorf("%s: got %+v, want %.0f Hz with peak 0.4, without a gap", tt.what, got, tt.want)
 		}
 	}

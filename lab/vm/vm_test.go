@@ -37,25 +37,25 @@ func TestMachine(t *testing.T) {
 		}
 	}()
 	t.Logf("booted in %v, %v with waiting for its turn", m.BootTime(), time.Since(begun))
-	for _, tt := range []struct {
+	type part struct {
 		name string
 		test func(*testing.T, *Machine)
-	}{
-		{"devices", testDevices},
-		{"run", testRun},
-		{"files", testFiles},
-		{"lines", testLines},
-		{"dial", testDial},
-		{"sound", testSound},
-		{"plugs", testPlugs},
-		{"feed", testFeed},
-		{"network", testNetwork},
-		{"screen", testScreen},
-		{"clock", testClock},       // late, because a clock may be set again
-		{"watchdog", testWatchdog}, // the last: it stops the guest
-	} {
-		t.Run(tt.name, func(t *testing.T) { tt.test(t, m) })
 	}
+	for _, p := range []part{{"devices", testDevices}, {"run", testRun}, {"sound", testSound}, {"plugs", testPlugs}} {
+		t.Run(p.name, func(t *testing.T) { p.test(t, m) })
+	}
+	t.Run("beside each other", func(t *testing.T) {
+		for _, p := range []part{
+			{"network", testNetwork}, {"lines", testLines}, {"files", testFiles}, {"dial", testDial}, {"feed", testFeed}, {"screen", testScreen},
+		} {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				p.test(t, m)
+			})
+		}
+	})
+	t.Run("clock", func(t *testing.T) { testClock(t, m) })       // late, because a clock may be set again
+	t.Run("watchdog", func(t *testing.T) { testWatchdog(t, m) }) // the last: it stops the guest
 }
 
 func must(t *testing.T, err error) {
