@@ -28,6 +28,9 @@ func (alone) Self() signaling.UserID                         { return 1 }
 func (alone) Send(context.Context, *signaling.Signal) error  { return errors.New("not here") }
 func (alone) Tell(context.Context, *signaling.Message) error { return errors.New("not here") }
 func (alone) Probe(context.Context) error                    { return errors.New("not here") }
+func (alone) Ping(context.Context, signaling.UserID, string) error {
+	return errors.New("not here")
+}
 func (alone) Receive(ctx context.Context) (signaling.Event, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()

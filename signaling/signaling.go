@@ -6,6 +6,7 @@ package signaling
 
 import (
 	"context"
+	"errors"
 	"strconv"
 )
 
@@ -146,6 +147,9 @@ func (*Bounce) signalingEvent()  {}
 func (LinkUp) signalingEvent()   {}
 func (LinkDown) signalingEvent() {}
 
+// ErrUnavailable is what Channel.Ping returns when the answer was service-unavailable.
+var ErrUnavailable = errors.New("service unavailable")
+
 // Channel carries signals between this user and others. Its methods may be called from
 // any goroutine; Receive has one reader.
 type Channel interface {
@@ -162,4 +166,11 @@ type Channel interface {
 	// Probe proves that the link works by a round trip to the server, and starts the
 	// repair of a dead one, for which it does not wait.
 	Probe(context.Context) error
+	// Ping asks one device of a user for a sign of life (XEP-0199) and waits for what comes
+	// back. Nil says that the device itself has answered. ErrUnavailable is what the server
+	// answers when no such device is connected to it (RFC 6121, 8.5.3.2.3), but also what a
+	// device may answer that does not know the question, or a server that does not let it be
+	// asked: who relies on it has asked before, and was answered. Any other error, such as
+	// that of the context, tells nothing about the device.
+	Ping(ctx context.Context, u UserID, device string) error
 }

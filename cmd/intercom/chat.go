@@ -219,6 +219,14 @@ func (ch *chat) Receive(ctx context.Context) (signaling.Event, error) {
 	}
 }
 
+// Ping asks a device for a sign of life, or says that the link is down.
+func (ch *chat) Ping(ctx context.Context, u signaling.UserID, device string) error {
+	if c := ch.current(); c != nil {
+		return c.Ping(ctx, u, device)
+	}
+	return errNotYet
+}
+
 // Probe proves the link.
 func (ch *chat) Probe(ctx context.Context) error {
 	if c := ch.current(); c != nil {

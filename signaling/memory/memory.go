@@ -53,6 +53,7 @@ type Client struct {
 	// Guarded by hub.mu.
 	up, closed bool
 	swallows   bool // what it sends is lost
+	pong       Pong
 	inbox      []arrival
 
 	more chan struct{} // one token: the inbox has changed
@@ -169,6 +170,63 @@ func (c *Client) Probe(ctx context.Context) error {
 		return err
 	}
 	return c.usable()
+}
+
+// Pong is what a client does when it is asked for a sign of life.
+type Pong uint8
+
+// What devices do.
+const (
+	PongAnswer  Pong = iota // as they should
+	PongRefuse              // with service-unavailable, as one does that does not know the question
+	PongNothing             // as one does whose connection is dead, and the server does not know yet
+)
+
+// SetPong sets what the client does when it is asked for a sign of life.
+func (c *Client) SetPong(p Pong) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.pong = p
+}
+
+// Ping asks a device for a sign of life, and waits for the answer: the device's as of now, or
+// signaling.ErrUnavailable if it is not there.
+func (c *Client) Ping(ctx context.Context, u signaling.UserID, device string) error {
+	pong, err := c.ask(u, device)
+	if err != nil {
+		return err
+	}
+	var back <-chan time.Time // nil: nothing comes back
+	if pong != PongNothing {
+		back = time.After(2 * c.hub.Delay)
+	}
+	select {
+	case <-back:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if pong == PongRefuse {
+		return signaling.ErrUnavailable
+	}
+	return nil
+}
+
+// ask looks up what a device does when it is asked for a sign of life.
+func (c *Client) ask(u signaling.UserID, device string) (Pong, error) {
+	h := c.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := c.usable(); err != nil {
+		return 0, err
+	}
+	if c.swallows {
+		return PongNothing, nil
+	}
+	i := slices.IndexFunc(h.clients, func(o *Client) bool { return o.user == u && o.device == device && o.up })
+	if i < 0 {
+		return PongRefuse, nil
+	}
+	return h.clients[i].pong, nil
 }
 
 // SetLink cuts the client's link or restores it. What is under way to it when the link is

@@ -155,3 +155,37 @@ func TestJoinRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPing: a device that is there answers as it was told to, one that is not is unavailable.
+func TestPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &memory.Hub{Delay: 20 * time.Millisecond}
+		door, phone := join(t, h, 1, "door"), join(t, h, 2, "phone")
+		ping := func(when string, device string, want error, took time.Duration) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			start := time.Now()
+			if err := door.Ping(ctx, 2, device); !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", when, err, want)
+			}
+			if got := time.Since(start); got != took {
+				t.Errorf("%s: took %v, want %v", when, got, took)
+			}
+		}
+		ping("there", "phone", nil, 2*h.Delay)
+		ping("never there", "tablet", signaling.ErrUnavailable, 2*h.Delay)
+		phone.SetPong(memory.PongRefuse)
+		ping("does not know the question", "phone", signaling.ErrUnavailable, 2*h.Delay)
+		phone.SetPong(memory.PongNothing)
+		ping("dead", "phone", context.DeadlineExceeded, time.Second)
+		phone.SetPong(memory.PongAnswer)
+		door.Swallow(true)
+		ping("our link is dead", "phone", context.DeadlineExceeded, time.Second)
+		door.Swallow(false)
+		phone.SetLink(false)
+		ping("its link is down", "phone", signaling.ErrUnavailable, 2*h.Delay)
+		door.SetLink(false)
+		ping("our link is down", "phone", memory.ErrLinkDown, 0)
+	})
+}

@@ -181,6 +181,22 @@ func (c *Client) Receive(ctx context.Context) (signaling.Event, error) { return 
 // Probe proves the link by a ping of the server. See xmpp.Link.Probe.
 func (c *Client) Probe(ctx context.Context) error { return c.link.Probe(ctx) }
 
+// Ping asks one device of a user for a sign of life. See signaling.Channel.
+func (c *Client) Ping(ctx context.Context, u signaling.UserID, device string) error {
+	to, err := jid.New(c.node(u), c.cfg.ChatDomain, device)
+	if err != nil || u <= 0 || device == "" {
+		return fmt.Errorf("ping %v: device %q is no resource", u, clip(device))
+	}
+	err = c.link.Ping(ctx, to)
+	if refused := (*xmpp.PingError)(nil); errors.As(err, &refused) && refused.Condition == unavailable {
+		err = signaling.ErrUnavailable
+	}
+	if err != nil {
+		return fmt.Errorf("ping %v: %w", u, err)
+	}
+	return nil
+}
+
 // envelope returns the message stanza as the JavaScript SDK writes it.
 func envelope(id, to string, params []byte) []byte {
 	b := make([]byte, 0, 128+len(id)+len(to)+len(params))

@@ -36,6 +36,8 @@ const (
 	reconnect  = "reconnect"
 	infoBand   = "bandwidth"
 	stanzaName = "message"
+
+	unavailable = "service-unavailable" // RFC 6120, 8.3.3.19
 )
 
 // Errors of Decode for a stanza that is well made and yet no signal to act upon.

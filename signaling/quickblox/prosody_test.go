@@ -3,6 +3,7 @@ package quickblox
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -150,6 +152,7 @@ func TestProsody(t *testing.T) {
 			door := newPhone(t, &xmpptest.Server{}, 2001, func(c *Config) { edit(c); c.Resource = "door" })
 			defer door.stop()
 			resident := newPhone(t, &xmpptest.Server{}, 2002, edit)
+			resident.stop = sync.OnceFunc(resident.stop)
 			defer resident.stop()
 			door.wantUp()
 			resident.wantUp()
@@ -182,6 +185,27 @@ func TestProsody(t *testing.T) {
 			}
 			if err := door.Probe(t.Context()); err != nil {
 				t.Errorf("probe: %v", err)
+			}
+
+			ping := func(device string) error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				return door.Ping(ctx, 2002, device)
+			}
+			there := resident.cfg.Resource
+			if err := ping("nobody"); !errors.Is(err, signaling.ErrUnavailable) {
+				t.Errorf("ping a device that never was there: %v, want %v", err, signaling.ErrUnavailable)
+			}
+			if err := ping(there); err != nil {
+				t.Errorf("ping: %v", err)
+			}
+			resident.stop()
+			err = ping(there)
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = ping(there) // what is under way to a connection that is being closed is lost
+			}
+			if !errors.Is(err, signaling.ErrUnavailable) {
+				t.Errorf("ping a device that has gone: %v, want %v", err, signaling.ErrUnavailable)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func FuzzStream(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := newSession(l, nil, jid.MustParse("1-2@chat.test/x"), false)
-		s.expect("settled")
+		s.expect("settled", jid.JID{})
 		r := newStanzaReader(strings.NewReader(text), ws)
 		d := dispatcher{s: s, handle: func(e Event) error {
 			if m, ok := e.(*Message); ok {

@@ -238,7 +238,7 @@ func (l *Link) Probe(ctx context.Context) error {
 	}
 	pctx, cancel := context.WithTimeout(ctx, l.cfg.Timers.Pong)
 	defer cancel()
-	err = s.ping(pctx)
+	err = s.pingServer(pctx)
 	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}

@@ -35,7 +35,7 @@ type session struct {
 
 	mu    sync.Mutex
 	err   error
-	pings map[string]chan struct{} // by id; closed by the answer
+	pings map[string]ping // by id
 }
 
 // write is a stanza on its way to the writing goroutine.
@@ -48,14 +48,14 @@ func newSession(l *Link, conn net.Conn, self jid.JID, legacy bool) *session {
 	return &session{
 		link: l, conn: conn, self: self, legacy: legacy,
 		writes: make(chan write), replies: make(chan []byte, replyQueue), done: make(chan struct{}),
-		pings: make(map[string]chan struct{}),
+		pings: make(map[string]ping),
 	}
 }
 
 // run serves the connection until it fails or ctx ends, and says why. It calls handle
 // from its own goroutine: Up first, then messages.
 func (s *session) run(ctx context.Context, handle func(Event) error) error {
-	settled := s.expect("settled")
+	settled := s.expect("settled", jid.JID{})
 	var wg sync.WaitGroup
 	wg.Go(func() { s.write(ctx) })
 	wg.Go(func() { s.keepAlive(settled) })
@@ -186,7 +186,7 @@ func (s *session) greeting() [][]byte {
 	return append(g,
 		iq("carbons-"+rand.Text(), "", stanza.SetIQ, carbons),
 		[]byte(`<presence xmlns="`+stanza.NSClient+`"/>`),
-		s.pingIQ("settled"))
+		s.pingIQ("settled", s.link.self.Domain()))
 }
 
 func (s *session) farewell() [][]byte {
@@ -198,7 +198,7 @@ func (s *session) farewell() [][]byte {
 }
 
 // keepAlive is the pinging goroutine.
-func (s *session) keepAlive(settled <-chan struct{}) {
+func (s *session) keepAlive(settled <-chan error) {
 	t := s.link.cfg.Timers
 	first := time.NewTimer(t.Step)
 	defer first.Stop()
@@ -219,7 +219,7 @@ func (s *session) keepAlive(settled <-chan struct{}) {
 		case <-tick.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), t.Pong)
-		err := s.ping(ctx)
+		err := s.pingServer(ctx)
 		cancel()
 		if err == nil {
 			misses = 0
@@ -228,55 +228,6 @@ func (s *session) keepAlive(settled <-chan struct{}) {
 		}
 	}
 	s.fail(errNoAnswer)
-}
-
-// ping asks the server for a sign of life and waits for it.
-func (s *session) ping(ctx context.Context) error {
-	id := rand.Text()
-	pong := s.expect(id)
-	defer s.forget(id)
-	if err := s.send(ctx, s.pingIQ(id)); err != nil {
-		return err
-	}
-	select {
-	case <-pong:
-		return nil
-	case <-s.done:
-		return s.down()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s *session) pingIQ(id string) []byte {
-	return iq(id, s.link.self.Domainpart(), stanza.GetIQ, `<ping xmlns="`+nsPing+`"/>`)
-}
-
-func (s *session) expect(id string) <-chan struct{} {
-	c := make(chan struct{})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pings[id] = c
-	return c
-}
-
-func (s *session) forget(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.pings, id)
-}
-
-// answered resolves the ping with that id. An error answer counts too: it has made the
-// round trip. A second answer, or one nobody waits for any more, is nothing.
-func (s *session) answered(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.pings[id]
-	if ok {
-		delete(s.pings, id)
-		close(c)
-	}
-	return ok
 }
 
 // read reads stanzas until the stream ends, and says how it ended: never nil, for a

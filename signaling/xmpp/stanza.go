@@ -129,6 +129,24 @@ func (e *element) attr(name string) string {
 	return ""
 }
 
+// condition returns that of an error stanza: what is in its error element, which is its
+// child or a later one, for the answer may begin with the question.
+func (e *element) condition() string {
+	var path []xml.Name
+	for _, t := range e.tokens {
+		switch t := t.(type) {
+		case xml.StartElement:
+			path = append(path, t.Name)
+			if len(path) == 3 && path[1].Local == "error" && t.Name.Space == nsStanzas && t.Name.Local != "text" {
+				return t.Name.Local
+			}
+		case xml.EndElement:
+			path = path[:len(path)-1]
+		}
+	}
+	return "undefined-condition"
+}
+
 // dispatcher deals with the stanzas of one session.
 type dispatcher struct {
 	s      *session
@@ -149,7 +167,7 @@ func (d *dispatcher) dispatch(e *element) error {
 	}
 	switch e.start.Name {
 	case xml.Name{Space: stanza.NSClient, Local: "iq"}:
-		return d.iq(e)
+		return d.iq(e, from)
 	case xml.Name{Space: stanza.NSClient, Local: "message"}:
 		if e.oversize {
 			d.s.link.drop(from.String(), "it is too large")
@@ -165,21 +183,25 @@ func (d *dispatcher) dispatch(e *element) error {
 }
 
 // iq takes answers to our pings and answers the requests of others.
-func (d *dispatcher) iq(e *element) error {
-	id, from := e.attr("id"), e.attr("from")
+func (d *dispatcher) iq(e *element, from jid.JID) error {
+	id, sender := e.attr("id"), e.attr("from")
 	switch stanza.IQType(e.attr("type")) {
-	case stanza.ResultIQ, stanza.ErrorIQ:
-		if d.s.answered(id) {
+	case stanza.ResultIQ:
+		if d.s.answered(id, from, nil) {
+			return d.announce()
+		}
+	case stanza.ErrorIQ:
+		if d.s.answered(id, from, &PingError{e.condition()}) {
 			return d.announce()
 		}
 	case stanza.GetIQ:
 		if e.child == (xml.Name{Space: nsPing, Local: "ping"}) {
-			d.reply(iq(id, from, stanza.ResultIQ, ""))
+			d.reply(iq(id, sender, stanza.ResultIQ, ""))
 			return nil
 		}
-		d.refuse(id, from)
+		d.refuse(id, sender)
 	case stanza.SetIQ:
-		d.refuse(id, from)
+		d.refuse(id, sender)
 	}
 	return nil
 }
@@ -187,7 +209,7 @@ func (d *dispatcher) iq(e *element) error {
 // refuse answers a request we do not understand, as RFC 6120 8.4 demands.
 func (d *dispatcher) refuse(id, to string) {
 	d.reply(iq(id, to, stanza.ErrorIQ,
-		`<error type="cancel"><service-unavailable xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>`))
+		`<error type="cancel"><service-unavailable xmlns="`+nsStanzas+`"/></error>`))
 }
 
 // reply never blocks: the reading goroutine must stay free for what we wait for.
@@ -204,7 +226,7 @@ func (d *dispatcher) announce() error {
 		return nil
 	}
 	d.up = true
-	d.s.answered("settled")
+	d.s.answered("settled", jid.JID{}, nil)
 	if err := d.handle(Up{JID: d.s.self}); err != nil {
 		return fmt.Errorf("handler refused the connection: %w", err)
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -142,6 +143,11 @@ func TestIQ(t *testing.T) {
 		if got := ben.take(); got != "" {
 			t.Errorf("answers were answered with %q", got)
 		}
+		// It is the server's when the peer has gone: that is how others learn of it.
+		ben.conn.Close()
+		synctest.Wait()
+		anna.send(`<iq xmlns="jabber:client" id="p" type="get" to="2-1@chat.test/b"><ping xmlns="urn:xmpp:ping"/></iq>`)
+		anna.expect("service-unavailable", `from='2-1@chat.test/b'`, `id='p'`)
 	})
 }
 
