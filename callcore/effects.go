@@ -95,6 +95,7 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		p.limit, p.grace, p.lost = time.Time{}, time.Time{}, time.Time{}
 		p.leaving = leaving{}
 		p.met = true
+		l.acquaint(ctx, p)
 	case release:
 		l.release(p)
 	case tellAccepted:
@@ -201,7 +202,7 @@ func (l *loop) release(p *peer) {
 	}
 	p.dial, p.ring, p.grace, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	// The session is remembered, not what it was made of.
-	p.offer, p.answer, p.reanswer, p.ours, p.theirs = "", "", "", nil, nil
+	p.offer, p.answer, p.reanswer, p.described, p.ours, p.theirs = "", "", "", "", nil, nil
 	if l.peers[p.key()] != p {
 		return // never called: nobody knows of it
 	}

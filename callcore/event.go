@@ -69,7 +69,9 @@ type NotAnswered struct{ Head }
 // Updated brings application data of User; it may be in any state of the session. Whoever
 // acts on it looks at Live first: it says that it comes from the very device that is in
 // this call, with DTLS up, media received within the last three seconds and nobody having
-// hung up.
+// hung up. It is told up to ten seconds late, as of then, if it came from a device that had
+// to show first that it is the one in the call: a phone has another resource after it has
+// reconnected to the chat server.
 type Updated struct {
 	Head
 	Info  map[string]string

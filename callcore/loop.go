@@ -38,6 +38,7 @@ type loop struct {
 	outbox   chan outgoing
 	failed   chan sendFailure
 	reports  chan report
+	findings chan finding
 	broken   chan error    // the channel, for good
 	over     chan struct{} // closed when run returns
 
@@ -131,6 +132,7 @@ func newLoop(c *Client) *loop {
 		outbox:   make(chan outgoing, outboxSize),
 		failed:   make(chan sendFailure),
 		reports:  make(chan report),
+		findings: make(chan finding),
 		broken:   make(chan error, 1),
 		over:     make(chan struct{}),
 		peers:    map[peerKey]*peer{},
@@ -196,6 +198,8 @@ func (l *loop) turn(ctx context.Context, due <-chan time.Time) error {
 		l.serversChanged()
 	case r := <-l.reports:
 		l.reported(ctx, r)
+	case f := <-l.findings:
+		l.found(ctx, f)
 	case f := <-l.failed:
 		l.sendFailed(f)
 	case <-due:
@@ -341,6 +345,7 @@ func (l *loop) step(ctx context.Context, p *peer, in input, c cause) error {
 	if p.state == closed && sessionState(p.session) == StateClosed {
 		l.leave(p.session, closeReason(p.session))
 	}
+	l.pursue(p)
 	l.show(p)
 	l.settle(p.session)
 	l.uncross(ctx, p)
@@ -376,6 +381,7 @@ func (l *loop) reported(ctx context.Context, r report) {
 		l.emit(MediaStarted{l.head(p, p.device), r.codec})
 		p.started = true
 		l.mediaFlow(p)
+		l.pursue(p)
 	case sentFirst:
 		l.mediaFlow(p)
 	case trackFailed:
@@ -406,7 +412,7 @@ func (l *loop) untilDue() time.Duration {
 	}
 	for _, s := range l.sessions {
 		for _, p := range s.peers {
-			for _, t := range []time.Time{p.dial, p.ring, p.grace, p.limit, p.resend} {
+			for _, t := range []time.Time{p.dial, p.ring, p.grace, p.limit, p.resend, p.claim.end()} {
 				if !t.IsZero() {
 					d = min(d, max(0, time.Until(t)))
 				}
@@ -427,6 +433,9 @@ func (l *loop) timersDue(ctx context.Context) {
 	}
 	for _, s := range slices.Clone(l.sessions) {
 		for _, p := range s.peers {
+			if due := p.claim.end(); !due.IsZero() && !due.After(now) {
+				l.claimDue(p)
+			}
 			for _, t := range []struct {
 				at *time.Time
 				in input

@@ -37,7 +37,7 @@ func (c *Client) Tell(ctx context.Context, u signaling.UserID, device string, in
 }
 
 // told takes a system message.
-func (l *loop) told(m *signaling.Message) {
+func (l *loop) told(ctx context.Context, m *signaling.Message) {
 	now := time.Now()
 	h := Head{Time: now, User: m.Peer, Device: m.Device}
 	p, why := l.meant(m)
@@ -47,13 +47,16 @@ func (l *loop) told(m *signaling.Message) {
 		why = l.notLive(p, m.Device)
 		if p.bound && p.device == m.Device {
 			from = &p.messages
+			l.heard(ctx, p)
 		}
 	}
 	if !from.take(now) {
 		l.log.Debug("message dropped", keyPeer, int64(m.Peer), keyDev, m.Device, keyCause, "there are too many")
 		return
 	}
-	l.emit(Message{h, m.Info, why == "", why})
+	if p == nil || !l.claims(ctx, p, m.Device, m) {
+		l.emit(Message{h, m.Info, why == "", why})
+	}
 }
 
 // meant finds the call that a message is about, or says why there is none.

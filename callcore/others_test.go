@@ -8,18 +8,20 @@ import (
 	"intercom/callcore"
 	"intercom/callcore/callcoretest"
 	"intercom/signaling"
+	"intercom/signaling/memory"
 )
 
 // TestUnlockOnNewDevice: the page got a new resource while media flow on, and our link was
 // down too, so that the bound one may be gone. Its first update is refused, as it may be
 // from any device of the user; but a new connection is offered to all of them, and the one
-// that answers is the one in the call.
+// that answers is the one in the call. This page answers no pings; for one that does see
+// TestClaim.
 func TestUnlockOnNewDevice(t *testing.T) {
 	for name, user := range map[string]signaling.UserID{"polite door": 9, "impolite door": 2} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *callcoretest.World, _ *callcoretest.Phone) {
 				door := w.Phone(callcoretest.Spec{User: 5, Device: "door"})
-				s, tab := talk(t, w, door, user)
+				s, tab := talkTo(t, w, door, user, memory.PongRefuse)
 				tab.Client.Close()
 				next := &page{Script: w.Script(user, "next"), call: tab.call}
 				idle := w.Script(user, "idle")

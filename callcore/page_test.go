@@ -9,6 +9,7 @@ import (
 	"intercom/callcore"
 	"intercom/callcore/callcoretest"
 	"intercom/signaling"
+	"intercom/signaling/memory"
 )
 
 // page is a Script that reconnects as the JS SDK does.
@@ -21,7 +22,14 @@ type page struct {
 // talk puts a door and a page into a call in which the page speaks.
 func talk(t *testing.T, w *callcoretest.World, door *callcoretest.Phone, user signaling.UserID) (*callcore.Session, *page) {
 	t.Helper()
+	return talkTo(t, w, door, user, memory.PongAnswer)
+}
+
+// talkTo does so with a page that answers pings, or does not.
+func talkTo(t *testing.T, w *callcoretest.World, door *callcoretest.Phone, user signaling.UserID, pong memory.Pong) (*callcore.Session, *page) {
+	t.Helper()
 	p := &page{Script: w.Script(user, "tab")}
+	p.SetPong(pong)
 	s := door.Call(signaling.Audio, user)
 	p.call = answered(t, door, p.Script)
 	p.Speak(time.Second)
@@ -202,10 +210,11 @@ func candidatesIn(sdp string) []string {
 }
 
 // TestReconnectOnNewDevice: the JS SDK gets a new resource when it reconnects to the chat
-// server. The call goes on with it once the one before is lost, and only then.
+// server. The call goes on with it once the one before is lost, and only then. This one
+// answers no pings; for one that does see TestClaim.
 func TestReconnectOnNewDevice(t *testing.T) {
 	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
-		s, tab := talk(t, w, door, 2)
+		s, tab := talkTo(t, w, door, 2, memory.PongRefuse)
 		next := &page{Script: w.Script(2, "next"), call: tab.call}
 		next.offer("too early")
 		if e := callcoretest.Await[callcore.Invalid](door); !errors.Is(e.Err, callcore.ErrOtherDevice) || e.Device != "next" {

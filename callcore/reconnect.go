@@ -71,7 +71,8 @@ func (l *loop) polite(p *peer) bool { return l.cfg.Channel.Self() < p.user }
 // reconnect takes an update with a session description.
 func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
 	in, err := l.inputOfReconnect(p, s)
-	if err == nil && p.device != s.Device && !p.follows(in) {
+	told := p.device != s.Device && p.claim.told(s.Device)
+	if err == nil && p.device != s.Device && !told && !p.follows(in) {
 		err = ErrOtherDevice
 	}
 	if err == nil && (in == reofferReceived || in == pokeReceived) && !p.requests.take(time.Now()) {
@@ -81,6 +82,10 @@ func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
 		l.invalid(p, s, err)
 		return
 	}
+	if told && p.state == connected {
+		p.claim.reply = &step{p, in, cause{signal: s}} // taken when the connection that we have is closed
+		return
+	}
 	l.step(ctx, p, in, cause{signal: s})
 }
 
@@ -88,6 +93,8 @@ func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
 	switch d := s.Reconnect; {
 	case d.OfferID == "":
 		return 0, fmt.Errorf("%w: a reconnection without an offer id", ErrMalformed)
+	case d.Type == typeAnswer && p.claim.told(s.Device) && d.OfferID == p.claim.offerID:
+		return pokeReceived, checkAnswer(d.SDP, p.session.callType) // the offer led nowhere
 	case d.Type == typeAnswer && d.OfferID != p.offerID:
 		return 0, fmt.Errorf("%w: an answer to offer %.40q, which is not our latest", ErrOutOfPlace, d.OfferID)
 	case d.Type == typeAnswer:

@@ -9,7 +9,8 @@ import (
 // This file follows users whose device got a new resource: the JS SDK gets one whenever it
 // reconnects to the chat server, and tells nobody. A call in which media flow on knows
 // only the resource that accepted. Reconnections follow by rules of their own, in
-// reconnect.go; a request to open is never taken from a device that is not the bound one.
+// reconnect.go; who asks for something, such as to open, has to prove that he is the one in
+// the call, in claim.go.
 
 // leaving is what is known of the end of a call, as long as that is not certain.
 type leaving struct {
@@ -43,7 +44,7 @@ func (l *loop) parted(p *peer, up bool) {
 		p.closedLive, p.closedAt = up && ever && quiet <= liveMedia, time.Now()
 	}
 	p.closed = true
-	if p.leftBy != nil && time.Since(p.leftAt) <= farewellTime {
+	if p.leftBy != nil && time.Since(p.leftAt) <= farewellTime && !p.claim.excludes(p.leftBy.Device) {
 		l.todo = append(l.todo, step{p, hangUpReceived, cause{
 			signal: p.leftBy, info: p.leftBy.Info, notLive: ErrOtherDevice.Error(),
 		}})

@@ -263,6 +263,7 @@ type peer struct {
 	messages bucket // from the device in the call
 
 	reconnection
+	succession
 }
 
 // keptCandidates came before there was a description to add them to.

@@ -19,7 +19,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 	case *signaling.Signal:
 		l.signal(ctx, e)
 	case *signaling.Message:
-		l.told(e)
+		l.told(ctx, e)
 	case *signaling.Bounce:
 		h := Head{Time: now, User: e.Peer, Device: e.Device}
 		for _, s := range l.sessions {
@@ -54,7 +54,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 	p := l.peers[keyOf(s)]
 	if p != nil && p.device == s.Device {
-		p.gone = false
+		l.heard(ctx, p)
 	}
 	if p != nil && !p.session.incoming {
 		p.traffic.reached(momentRinging)
@@ -79,6 +79,11 @@ func (l *loop) signal(ctx context.Context, s *signaling.Signal) {
 			l.reply(s, signaling.HangUp)
 		case signaling.HangUp:
 			p.leftBy, p.leftAt = s, time.Now()
+		case signaling.Candidates:
+			if p.claim.told(s.Device) {
+				l.keep(p, s, s.Candidates) // for the connection that it has been told to make
+				return
+			}
 		}
 		l.invalid(p, s, ErrOtherDevice)
 	default:
@@ -222,12 +227,15 @@ func (l *loop) busy() bool {
 	return len(l.sessions) > 0 && ringing >= l.cfg.IncomingLimit
 }
 
-// updated passes application data on, whatever state the call is in.
+// updated passes application data on, whatever state the call is in, unless it has to wait.
 func (l *loop) updated(ctx context.Context, p *peer, s *signaling.Signal) {
+	if l.claims(ctx, p, s.Device, s) {
+		return
+	}
 	why := l.notLive(p, s.Device)
 	l.emit(Updated{l.head(p, s.Device), s.Info, s.Extra, why == "", why})
-	if p.bound && p.device != s.Device && p.gone && p.requests.take(time.Now()) {
-		l.step(ctx, p, deviceMoved, cause{signal: s})
+	if p.device != s.Device {
+		l.moved(ctx, p)
 	}
 }
 
@@ -237,7 +245,7 @@ func (l *loop) notLive(p *peer, device string) string {
 	case p.state == dialing || p.state == ringing || p.state == answering || p.state == invited || p.state == expecting:
 		return "the call was not answered"
 	case p.device != device:
-		return "it is from another device than the one in the call"
+		return otherDevice
 	case p.state != connected:
 		return "the connection is not up"
 	}
@@ -277,6 +285,11 @@ func (l *loop) reply(s *signaling.Signal, kind signaling.Kind) {
 func (l *loop) send(p *peer, s *signaling.Signal) {
 	s.Peer, s.Session, s.Initiator = p.user, p.wire, p.initiator
 	s.Opponents, s.CallType = p.opponents, p.session.callType
+	if s.SDP != "" {
+		p.described = s.SDP
+	} else if s.Reconnect != nil {
+		p.described = s.Reconnect.SDP
+	}
 	l.post(outgoing{peer: p, signal: s})
 }
 
