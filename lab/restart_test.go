@@ -87,19 +87,8 @@ func restart(t *testing.T, s restarted, d *door, p *phone) {
 	comeBack()
 	checkCall(t, p.Page, d, p.account.tone())
 	d.never(t, begun, control.Ended)
-	// The SDK has got a new resource, which is not the one that accepted. What it asks for is
-	// refused, but the door offers a new connection, which only the one in the call takes: it
-	// is known again.
-	shown, asked := p.now(t), time.Now()
-	must(t, p.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
-	d.expect(t, soon, control.Refused)
-	must(t, p.Wait(t.Context(), soon, "(after) => probe.firstFrames.some((f) => f.at > after)", shown))
-	t.Logf("the door has found out which device is in the call %v after it asked to open", firstFrame(t, p.Page, shown).Sub(asked))
-	d.never(t, begun, control.Opened)
-	checkCall(t, p.Page, d, p.account.tone())
-	must(t, p.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
-	d.expect(t, soon, control.Opened)
-	d.expect(t, soon, control.Locked)
+	p.claims(t, d)
+	d.never(t, begun, control.Refused)
 	d.never(t, begun, control.Ended)
 	took := p.hangsUp(t, d)
 	t.Logf("the door knows of the hang-up %v later", took)
