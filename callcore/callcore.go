@@ -35,6 +35,7 @@ import (
 	"github.com/pion/transport/v4"
 
 	"intercom/capture"
+	"intercom/internal/loglimit"
 	"intercom/signaling"
 )
 
@@ -68,7 +69,8 @@ type Config struct {
 	// application says what comes of them. It is "incomingLimit" of the JavaScript SDK with
 	// "autoReject" off; that of Android has no limit. Zero: such a call is rejected.
 	IncomingLimit int
-	// Logger gets state changes at Info, what is degraded at Warn, and at Debug what
+	// Logger, of which no peer can have more than internal/loglimit allows, gets state changes
+	// at Info, what is degraded at Warn, and at Debug what
 	// pion says; nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -132,6 +134,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Logger = loglimit.Logger(cfg.Logger) // peers cause most of what is logged
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("callcore: %w", err)
 	}

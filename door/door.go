@@ -74,6 +74,8 @@ type lock struct {
 	last    time.Time        // when it was last asked to open
 	by      signaling.UserID // who opened it; 0: nobody did, or it is shut
 	alarm   bool             // the door was forced or held open, and is not shut yet
+	forced  time.Time        // when that was told last
+	held    time.Time        // likewise
 }
 
 // timers are the times at which something is due; zero: it is not.

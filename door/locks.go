@@ -79,6 +79,19 @@ func (n *step) lockFailed(in LockFailed) {
 	n.refuse(by, in.Lock, in.Reason, fmt.Sprintf("lock %q did not open for %s: %s", in.Lock, n.name(by.user), in.Reason))
 }
 
+// contactRest is how long the same alarm of a door is one: a contact that is loose, or made to
+// flap, shall not ring phones all night.
+const contactRest = time.Minute
+
+// rests tells whether an alarm was told a moment ago; if not, it is told now.
+func (n *step) rests(told *time.Time) bool {
+	if !told.IsZero() && n.now.Sub(*told) < contactRest {
+		return true
+	}
+	*told = n.now
+	return false
+}
+
 // contact notes what nobody may do to a door, and that it is over.
 func (n *step) contact(in Contact) {
 	l := n.lock(in.Lock)
@@ -87,10 +100,16 @@ func (n *step) contact(in Contact) {
 	}
 	switch in.State {
 	case ContactForced:
+		if n.rests(&l.forced) {
+			return
+		}
 		l.alarm = true
 		n.note(Note{Type: NoteForced, Name: in.Lock, Text: fmt.Sprintf("door %q was opened and its lock was not", in.Lock)})
 		n.warn(request{}, in.Lock, ReasonForced)
 	case ContactHeld:
+		if n.rests(&l.held) {
+			return
+		}
 		l.alarm = true
 		n.note(Note{Type: NoteHeldOpen, Name: in.Lock, Text: fmt.Sprintf("door %q stands open for too long", in.Lock)})
 		n.warn(request{}, in.Lock, ReasonHeldOpen)

@@ -273,6 +273,30 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestFlappingContact: phones are told of a door once a minute, whatever its contact does.
+func TestFlappingContact(t *testing.T) {
+	x := newGuarded(t)
+	notes, told := 0, 0
+	for range 150 { // a second each
+		for _, in := range []Input{Contact{"door", ContactForced}, Contact{"door", ContactClosed}} {
+			for _, e := range x.run(in) {
+				switch e.(type) {
+				case Note:
+					notes++
+				case Tell:
+					told++
+				}
+			}
+		}
+	}
+	if notes != 10 || told != 10 {
+		t.Errorf("in 5 minutes %d notes and %d messages; want that it is forced and shut 5 times, and that two are told", notes, told)
+	}
+	if got := show(x.run(Contact{"door", ContactHeld})); !strings.HasPrefix(got, "held_open; Tell{ 2001") {
+		t.Errorf("another alarm: %s", got)
+	}
+}
+
 // TestFloodOfStrangers: the journal is bounded, and whoever fills it would erase what it has.
 func TestFloodOfStrangers(t *testing.T) {
 	x := newGuarded(t)

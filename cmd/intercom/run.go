@@ -16,6 +16,7 @@ import (
 	"intercom/hw"
 	"intercom/internal/control"
 	"intercom/internal/journal"
+	"intercom/internal/loglimit"
 	"intercom/internal/netwatch"
 	"intercom/internal/records"
 	"intercom/internal/sdnotify"
@@ -71,7 +72,7 @@ func runStation(ctx context.Context, in invocation) error {
 }
 
 func (c *config) logger(in invocation) *slog.Logger {
-	return slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: logLevels[c.Log.Level]}))
+	return loglimit.Logger(slog.New(slog.NewTextHandler(in.stderr, &slog.HandlerOptions{Level: logLevels[c.Log.Level]})))
 }
 
 // built is a station with what belongs to its process.

@@ -57,6 +57,7 @@ const (
 	LinkDown      = "link_down"      // it is not; Reason
 	GotDark       = "got_dark"       // before the camera, while it is on
 	GotLight      = "got_light"      // again
+	Omitted       = "omitted"        // events of type Reason that were too many to be written; Text says how many
 	HealthChanged = "health_changed" // condition Name; Reason is empty when it is well again
 	Started       = "started"        // the station
 	Stopped       = "stopped"        // the station

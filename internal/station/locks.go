@@ -57,7 +57,7 @@ func (l *loop) lockEvent(ctx context.Context, e relay.Event) {
 	case relay.HeldOpen:
 		l.take(ctx, door.Contact{Lock: e.Lock, State: door.ContactHeld})
 	case relay.Exit:
-		if e.Reason != "" {
+		if e.Reason != "" && l.rations.take(control.Event{Time: e.At, Type: exitRefused, Name: e.Lock}) {
 			l.tell(control.Event{Type: control.Refused, Name: e.Lock, Reason: e.Reason, Text: fmt.Sprintf("the button inside does not open lock %q: %s", e.Lock, e.Reason)})
 		}
 	case relay.Tampered:
@@ -87,6 +87,10 @@ func (l *loop) locksAre(ctx context.Context, e relay.Event) {
 		l.tamperOver(ctx)
 	}
 }
+
+// exitRefused is what presses of the button inside count as that open nothing: they are no
+// attempts of anybody's to get in.
+const exitRefused = "refused from inside"
 
 // caseCondition is what is wrong while nothing opens because of the station's case.
 const caseCondition = "case"

@@ -45,8 +45,9 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
 	l.take(ctx, l.keysChanged())
 	l.restoreAttempts(ctx)
-	kept := time.NewTicker(keepEvery)
+	kept, sums := time.NewTicker(keepEvery), time.NewTicker(sumUpEvery)
 	defer kept.Stop()
+	defer sums.Stop()
 	l.lamp.show(l.state.Shows)
 	events, opened := l.calls.Events(), l.guard.Events()
 	for {
@@ -75,6 +76,9 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 			continue
 		case <-l.faults:
 			l.take(ctx, door.Fault{Wrong: len(l.health.Wrong()) > 0})
+		case <-sums.C:
+			l.sumUp()
+			continue
 		case <-kept.C:
 			l.keepAttempts()
 			continue

@@ -32,6 +32,7 @@ import (
 	"intercom/internal/health"
 	"intercom/internal/journal"
 	"intercom/internal/keyring"
+	"intercom/internal/loglimit"
 	"intercom/internal/records"
 	"intercom/signaling"
 )
@@ -148,6 +149,7 @@ type Station struct {
 	light  hw.Output
 	night  *nightLamp // nil: there is none
 
+	rations  rations // of the journal
 	hub      control.Hub
 	health   *health.Registry
 	attempts *attempts // nil: none are kept
@@ -172,6 +174,7 @@ func New(cfg Config) (*Station, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Logger = loglimit.Logger(cfg.Logger)
 	s := &Station{
 		cfg: cfg, log: cfg.Logger,
 		journal: make(chan control.Event, 256),
@@ -372,6 +375,9 @@ func (s *Station) publish(e control.Event) {
 		e.Time = time.Now()
 	}
 	s.hub.Publish(e)
+	if !s.rations.take(e) {
+		return
+	}
 	s.log.Info(e.Text, "event", e.Type)
 	select {
 	case s.journal <- e:
@@ -390,12 +396,14 @@ func (s *Station) healthChanged(c health.Condition, wrong bool) {
 	}
 	e.Time = time.Now()
 	s.hub.Publish(e)
-	s.log.Log(context.Background(), level, e.Text, "event", e.Type)
 	// Not publish: it may report, which a call by the registry must not.
-	select {
-	case s.journal <- e:
-	default:
-		s.loseEvent()
+	if s.rations.take(e) {
+		s.log.Log(context.Background(), level, e.Text, "event", e.Type)
+		select {
+		case s.journal <- e:
+		default:
+			s.loseEvent()
+		}
 	}
 	select {
 	case s.faults <- struct{}{}:
