@@ -18,7 +18,6 @@ import (
 	"intercom/internal/journal"
 	"intercom/internal/loglimit"
 	"intercom/internal/netwatch"
-	"intercom/internal/records"
 	"intercom/internal/sdnotify"
 	"intercom/internal/station"
 )
@@ -103,8 +102,8 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		return nil, err
 	}
 	if c.Journal.File != "" {
-		if b.journal, err = journal.Open(c.Journal.File, c.Journal.Size<<20); err != nil {
-			return nil, exitError{exitConfig, c.wrong("journal.file", "%v", err)}
+		if b.journal, err = c.openJournal(log); err != nil {
+			return nil, err
 		}
 	}
 	configured, err := c.parts()
@@ -131,7 +130,7 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 	if err := c.openKeys(&cfg); err != nil {
 		return nil, err
 	}
-	if cfg.Records, err = c.openRecords(); err != nil {
+	if cfg.Records, err = c.openRecords(log); err != nil {
 		return nil, err
 	}
 	cfg.WatchNetwork = watchNetwork(log)
@@ -148,18 +147,6 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 		return nil, exitError{exitConfig, err}
 	}
 	return b, nil
-}
-
-// openRecords opens the folder of visitors whom nobody answered; nil: there is none.
-func (c *config) openRecords() (*records.Store, error) {
-	if c.Records.Folder == "" {
-		return nil, nil
-	}
-	store, err := records.Open(c.Records.Folder, c.Records.limits())
-	if err != nil {
-		return nil, exitError{exitConfig, c.wrong("records.folder", "%v", err)}
-	}
-	return store, nil
 }
 
 // watchNetwork tells of changes of the host's addresses and routes.

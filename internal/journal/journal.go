@@ -61,6 +61,7 @@ type Journal struct {
 	shown atomic.Pointer[Head] // head, for who must not wait for the disk
 
 	mu    sync.Mutex // held while the disk works
+	began bool       // the file was opened once
 	file  file       // nil after an error: the next Append opens it again
 	size  int64      // of the file
 	end   int64      // behind the last good line; what stands there is to be written over
@@ -98,6 +99,15 @@ func open(d disk, path string, limit int64) (*Journal, error) {
 	return j, nil
 }
 
+// Later returns a journal whose file cannot be had now: its disk is full, say, or was mounted
+// read-only. Each Append tries to open it, as Open does; the first that can takes down how many
+// events are missing.
+func Later(path string, limit int64) *Journal {
+	j := &Journal{path: path, limit: max(limit, 4096), disk: osDisk{}}
+	j.set(Head{})
+	return j
+}
+
 // Append writes one event, which encoding/json makes an object of, and has it on the disk when
 // it returns. An event may not have fields named seq, prev and hash. After an error of the disk
 // the next call tries again, and takes down that events were lost.
@@ -121,7 +131,7 @@ func (j *Journal) append(body []byte) error {
 		j.release()
 	}
 	if j.file == nil {
-		if err := j.reopen(false); err != nil {
+		if err := j.reopen(!j.began); err != nil {
 			return err
 		}
 	}

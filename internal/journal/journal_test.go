@@ -274,6 +274,42 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestLater: a journal that cannot be had at the start goes on where it ended once it can.
+func TestLater(t *testing.T) {
+	sub := filepath.Join(t.TempDir(), "sub")
+	path := filepath.Join(sub, "j")
+	if err := os.Mkdir(sub, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before := mustOpen(t, path)
+	before.must(t, event{1}, event{2})
+	if err := errors.Join(before.Close(), os.Rename(sub, sub+".away")); err != nil {
+		t.Fatal(err)
+	}
+	j := Later(path, 1<<20)
+	defer j.Close()
+	if h := j.Head(); h != (Head{}) {
+		t.Errorf("head %+v", h)
+	}
+	for range 2 {
+		if err := j.Append(event{9}); err == nil {
+			t.Error("no error without a file")
+		}
+	}
+	if err := os.Rename(sub+".away", sub); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Append(event{3}); err != nil {
+		t.Fatal(err)
+	}
+	if events, own, _ := read(t, path); !slices.Equal(events, []int{1, 2, 3}) || !slices.Equal(own, []string{"journal_lost"}) {
+		t.Errorf("got %v, %v", events, own)
+	}
+	if p, err := Verify(path, ""); err != nil || p.Broken != 0 || p.Lines != 4 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // TestTime: a line's fields are the event's, whatever they are.
 func TestTime(t *testing.T) {
 	path := temporary(t)

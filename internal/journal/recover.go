@@ -73,6 +73,7 @@ func (j *Journal) reopen(first bool) error {
 	}
 	switch {
 	case first:
+		j.began = true
 		j.set(ends)
 		j.last = t.line
 		if t.line == nil {

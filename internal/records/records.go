@@ -43,10 +43,20 @@ type Store struct {
 	mu     sync.Mutex
 }
 
-// Open makes the folder, for its owner alone, if there is none.
-func Open(dir string, limits Limits) (*Store, error) {
+// New returns the store of a folder that it does not touch: one on a disk that cannot be
+// written now, for instance. Add says so each time.
+func New(dir string, limits Limits) (*Store, error) {
 	if dir == "" || limits.Age < 0 || limits.Number < 0 || limits.Size < 0 {
 		return nil, errors.New("records: no folder, or a limit is negative")
+	}
+	return &Store{dir: dir, limits: limits}, nil
+}
+
+// Open makes the folder, for its owner alone, if there is none.
+func Open(dir string, limits Limits) (*Store, error) {
+	s, err := New(dir, limits)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
@@ -57,7 +67,7 @@ func Open(dir string, limits Limits) (*Store, error) {
 		return nil, fmt.Errorf("records: %w", err)
 	}
 	probe.Close()
-	return &Store{dir: dir, limits: limits}, os.Remove(probe.Name())
+	return s, os.Remove(probe.Name())
 }
 
 const (

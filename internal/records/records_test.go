@@ -94,6 +94,24 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestNew: a folder that cannot be had now is used as soon as it can.
+func TestNew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "records")
+	s, err := New(dir, Limits{Number: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Record{Time: start, Name: "a"}, nil); err == nil {
+		t.Error("no error without a folder")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Record{Time: start, Name: "b"}, nil); err != nil || names(t, s) != "b" {
+		t.Errorf("kept %q, %v", names(t, s), err)
+	}
+}
+
 func TestErase(t *testing.T) {
 	s := open(t, Limits{})
 	for i := range 4 {
