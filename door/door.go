@@ -186,7 +186,9 @@ func (n *step) take(in Input) {
 	case Tamper:
 		n.tamper(in)
 	case KeysChanged:
-		n.access = n.access.SetKeys(in.Keys)
+		if n.access = n.access.SetKeys(in.Keys); in.Lost {
+			n.access = n.access.LoseKeys()
+		}
 	case Restored:
 		n.restored(in)
 	case Fault:

@@ -25,7 +25,7 @@ func newGuarded(t *testing.T, inputs ...Input) *table {
 		t.Fatal(err)
 	}
 	x := &table{t: t, state: s, now: time.Unix(1e9, 0)}
-	x.run(up, KeysChanged{[]access.Key{annasKey}})
+	x.run(up, KeysChanged{Keys: []access.Key{annasKey}})
 	x.run(inputs...)
 	return x
 }
@@ -103,6 +103,18 @@ func TestRevokedKey(t *testing.T) {
 	x.run(KeysChanged{})
 	if got := show(x.run(proved(c, ""))); !strings.HasPrefix(got, "refused 2001 (unknown key)") || strings.Contains(got, "challenge:") {
 		t.Errorf("a revoked key: %s", got)
+	}
+}
+
+// TestLostKeys: while nobody knows the keys the account alone opens nothing.
+func TestLostKeys(t *testing.T) {
+	x := newTable(t, up, KeysChanged{Lost: true}, press, answered)
+	if got := show(x.run(unlock)); !strings.HasPrefix(got, "refused 2001 (a paired phone is needed)") {
+		t.Errorf("by account: %s", got)
+	}
+	x.run(KeysChanged{})
+	if got := show(x.run(unlock)); got != "Open{door 2001}" {
+		t.Errorf("once it is known that there are none: %s", got)
 	}
 }
 

@@ -151,8 +151,11 @@ type Tamper struct {
 	Until   time.Time // zero: for as long as the tamper contact says so
 }
 
-// KeysChanged says which keys phones are paired with from now on.
-type KeysChanged struct{ Keys []access.Key }
+// KeysChanged says which keys phones are paired with from now on. Lost says that nobody knows.
+type KeysChanged struct {
+	Keys []access.Key
+	Lost bool
+}
 
 // Restored has what was remembered of wrong codes before the station was off. Doubt says that
 // this is not known.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -202,12 +203,17 @@ func (c *config) attemptsFile() string {
 // alarmed are the ids of those who are told of alarms.
 func (c *config) alarmed() []signaling.UserID { return c.users(c.Access.Alarm) }
 
-// openKeys opens the file with the keys of paired phones, if one is named.
+// openKeys opens the file with the keys of paired phones, if one is named. One that is damaged
+// opens nothing, and keeps no visitor from ringing.
 func (c *config) openKeys(s *station.Config) (err error) {
 	if c.Access.Keys == "" && !c.keysInMemory {
 		return nil
 	}
-	if s.Keyring, err = keyring.Open(c.Access.Keys); err != nil {
+	s.Keyring, err = keyring.Open(c.Access.Keys)
+	if errors.Is(err, keyring.ErrDamaged) || diskFails(err) {
+		s.Keyring, err = keyring.Lost(c.wrong("access.keys", "%v", err)), nil
+	}
+	if err != nil {
 		return exitError{exitConfig, c.wrong("access.keys", "%v", err)}
 	}
 	return nil

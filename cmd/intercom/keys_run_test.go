@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,16 +65,33 @@ func TestPairCommands(t *testing.T) {
 	}
 }
 
-// TestDamagedKeys: a door whose keys cannot be trusted does not start, and says what to do.
+// TestDamagedKeys: a door whose keys cannot be trusted rings, opens by none, pairs none and says
+// what to do. Keys that others can read are no damage: it does not start.
 func TestDamagedKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	if err := os.WriteFile(path, []byte(`{"version":1,"sha256":"","keys":[]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	config := write(t, flats+"[access]\nkeys = \""+path+"\"\n")
+	socket, _ := begin(t, "run", "--config", config)
+	await(t, socket, "what is wrong with the keys", func(st control.Status) bool {
+		return slices.ContainsFunc(st.Health, func(c control.Condition) bool {
+			return strings.Contains(c.Name, "keys") && strings.Contains(c.Text, path) && strings.Contains(c.Text, "backup") && strings.Contains(c.Text, "access.keys")
+		})
+	})
 	var out, errs bytes.Buffer
+	if code := dispatch(t.Context(), []string{"keys", "revoke", "abcdefgh", "--control", socket}, &out, &errs); code == 0 || !strings.Contains(errs.String(), "damaged") {
+		t.Errorf("revoke: exit %d: %s", code, &errs)
+	}
+	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), `{"version":1`) {
+		t.Errorf("the damaged file was changed: %s, %v", data, err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	errs.Reset()
 	code := dispatch(t.Context(), []string{"run", "--config", config, "--control", filepath.Join(t.TempDir(), "s")}, &out, &errs)
-	if got := errs.String(); code != exitConfig || !strings.Contains(got, path) || !strings.Contains(got, "backup") || !strings.Contains(got, "access.keys") {
+	if got := errs.String(); code != exitConfig || !strings.Contains(got, path) || !strings.Contains(got, "chmod 600") || !strings.Contains(got, "access.keys") {
 		t.Errorf("exit %d: %s", code, got)
 	}
 }

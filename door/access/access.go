@@ -97,6 +97,7 @@ type State struct {
 	pins []pin
 
 	keys        []Key
+	lost        bool   // nobody knows which keys there are
 	calls       []call // oldest first
 	given       uint64 // challenges, so far
 	users, pads []tally
@@ -155,15 +156,23 @@ func orDefault[T time.Duration | int](v, def T) T {
 // SetKeys replaces the paired keys: what is not among them opens nothing from now on. A key
 // of nobody who lives here, or with a secret shorter than MinSecret, is of no use.
 func (s State) SetKeys(keys []Key) State {
+	s.lost = false
 	s.keys = slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
 		return k.ID == "" || len(k.Secret) < MinSecret || s.resident(k.User) < 0
 	})
 	return s
 }
 
-// Paired tells whether a resident has a key.
+// LoseKeys is for a door that does not know which keys there are, until SetKeys. None opens
+// anything. Every resident may have had one, so nobody opens by his account alone.
+func (s State) LoseKeys() State {
+	s.keys, s.lost = nil, true
+	return s
+}
+
+// Paired tells whether a resident has a key, or may have one.
 func (s State) Paired(user signaling.UserID) bool {
-	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.User == user })
+	return s.lost && s.resident(user) >= 0 || slices.ContainsFunc(s.keys, func(k Key) bool { return k.User == user })
 }
 
 // Challenge gives out a challenge for a resident in a call, in which he may ask from now

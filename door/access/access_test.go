@@ -253,6 +253,35 @@ func TestByAccountInIntervals(t *testing.T) {
 	}
 }
 
+// TestLostKeys: a door that does not know its keys opens by none, and nobody who may have had
+// one opens by his account. Codes open.
+func TestLostKeys(t *testing.T) {
+	h := newHouse(t, ben)
+	h.s = h.s.LoseKeys()
+	keyless := h.request(ben, "", "")
+	keyless.Key, keyless.MAC, keyless.Challenge = "", "", ""
+	if v := h.ask(keyless); v.Reason != access.ReasonKeyNeeded {
+		t.Errorf("by account: %+v", v)
+	}
+	h.s, h.given = h.s.Challenge(h.now, "1", anna)
+	if v := h.ask(h.request(anna, "a", "")); v.Reason != access.ReasonKey {
+		t.Errorf("by a key: %+v", v)
+	}
+	if v := h.typed("135790"); !v.Granted() {
+		t.Errorf("by a code: %+v", v)
+	}
+	if h.s.Paired(mallory) {
+		t.Error("a stranger is taken for paired")
+	}
+	if v := h.ask(h.request(anna, "a", "")); v.Reason != access.ReasonKey {
+		t.Errorf("by a key: %+v", v)
+	}
+	h.s = h.s.SetKeys(keys)
+	if v := h.ask(keyless); !v.Granted() {
+		t.Errorf("by account once the keys are known: %+v", v)
+	}
+}
+
 func TestSchedule(t *testing.T) {
 	for _, c := range []struct {
 		now  time.Time

@@ -54,11 +54,13 @@ type Key struct {
 var (
 	ErrNoKey   = errors.New("there is no such key")
 	ErrTooMany = errors.New("there are too many keys; revoke those of phones that are gone")
+	ErrDamaged = errors.New("it is damaged") // the file, says Open
 )
 
 // Ring is the keys, and the file they are in.
 type Ring struct {
 	path string
+	lost error // why nobody knows the keys; nil: they are known
 
 	mu   sync.Mutex
 	keys []Key // in the order of pairing
@@ -93,6 +95,13 @@ func Open(path string) (*Ring, error) {
 	return r, nil
 }
 
+// Lost returns a ring of which nobody knows the keys, and why: those of a file that is damaged.
+// It has none, and none can be added: what is in the file may yet be saved.
+func Lost(why error) *Ring { return &Ring{lost: why} }
+
+// Lost returns why nobody knows the keys; nil: they are known.
+func (r *Ring) Lost() error { return r.lost }
+
 func read(path string) ([]byte, error) {
 	st, err := os.Lstat(path)
 	switch {
@@ -112,25 +121,25 @@ func read(path string) ([]byte, error) {
 func parse(data []byte) ([]Key, error) {
 	var c content
 	if err := strict(data, &c); err != nil {
-		return nil, fmt.Errorf("it is damaged: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if c.Version != version {
 		return nil, fmt.Errorf("it is of version %d, and this program reads %d", c.Version, version)
 	}
 	if sum := sha256.Sum256(c.Keys); c.Sum != hex.EncodeToString(sum[:]) {
-		return nil, errors.New("it is damaged: the checksum is another")
+		return nil, fmt.Errorf("%w: the checksum is another", ErrDamaged)
 	}
 	var keys []Key
 	if err := strict(c.Keys, &keys); err != nil {
-		return nil, fmt.Errorf("it is damaged: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	ids := map[string]bool{}
 	for i, k := range keys {
 		switch {
 		case k.ID == "" || ids[k.ID]:
-			return nil, fmt.Errorf("it is damaged: key %d has no id of its own", i+1)
+			return nil, fmt.Errorf("%w: key %d has no id of its own", ErrDamaged, i+1)
 		case k.User <= 0 || len(k.Secret) != SecretSize || checkName(k.Name) != nil:
-			return nil, fmt.Errorf("it is damaged: key %q is incomplete", k.ID)
+			return nil, fmt.Errorf("%w: key %q is incomplete", ErrDamaged, k.ID)
 		}
 		ids[k.ID] = true
 	}
@@ -225,6 +234,9 @@ func (r *Ring) Rotate(id string, now time.Time) (Key, error) {
 
 // change applies f to a copy of the keys, and keeps what it returns once that is on the disk.
 func (r *Ring) change(f func([]Key) ([]Key, error)) error {
+	if r.lost != nil {
+		return r.lost
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	keys, err := f(slices.Clone(r.keys))

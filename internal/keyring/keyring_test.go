@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -121,8 +122,8 @@ func TestDamage(t *testing.T) {
 			if err := os.WriteFile(path, good[:i], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Open(path); err == nil {
-				t.Fatalf("cut at %d it was taken", i)
+			if _, err := Open(path); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("cut at %d: %v", i, err)
 			}
 		}
 	}
@@ -149,6 +150,23 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := Open(filepath.Dir(path)); err == nil || !strings.Contains(err.Error(), "not a file") {
 		t.Errorf("a folder: %v", err)
+	}
+}
+
+// TestLost: a ring of which nobody knows the keys has none, and takes none.
+func TestLost(t *testing.T) {
+	why := fmt.Errorf("keys.json: %w", ErrDamaged)
+	r := Lost(why)
+	_, errAdd := r.Add(2001, "phone", now)
+	_, errRevoke := r.Revoke("abcdefgh")
+	_, errRotate := r.Rotate("abcdefgh", now)
+	for _, err := range []error{errAdd, errRevoke, errRotate, r.Lost()} {
+		if !errors.Is(err, ErrDamaged) {
+			t.Errorf("got %v, want %v", err, why)
+		}
+	}
+	if len(r.Keys()) != 0 || open(t, "").Lost() != nil {
+		t.Errorf("keys %v; one in memory is lost: %v", r.Keys(), open(t, "").Lost())
 	}
 }
 

@@ -20,6 +20,9 @@ var _ control.Keys = (*Station)(nil)
 // errNoKeys is told to who wants to pair a phone with a door that keeps no keys.
 var errNoKeys = errors.New("this door keeps no keys: name a file for them as access.keys in its configuration")
 
+// keysCondition is what is wrong while nobody knows the keys.
+const keysCondition = "keys of paired phones"
+
 // tellLimit is how long the loop may take to hear of a change. One that takes longer is stuck,
 // and a watchdog's business; the next run begins with the keys as they are.
 const tellLimit = 30 * time.Second
@@ -127,6 +130,7 @@ func keyName(k keyring.Key) string {
 func (s *Station) keysChanged() door.KeysChanged {
 	var in door.KeysChanged
 	if s.cfg.Keyring != nil {
+		in.Lost = s.cfg.Keyring.Lost() != nil
 		for _, k := range s.cfg.Keyring.Keys() {
 			in.Keys = append(in.Keys, access.Key{ID: k.ID, User: signaling.UserID(k.User), Secret: k.Secret})
 		}

@@ -289,6 +289,9 @@ func (s *Station) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.cfg.Keyring != nil {
+		s.Report(keysCondition, s.cfg.Keyring.Lost())
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// The chat ends after the calls, whose last hangUps it has to send: without them phones
