@@ -70,6 +70,10 @@ func Open(dir string, limits Limits) (*Store, error) {
 	return s, os.Remove(probe.Name())
 }
 
+// clockFrom is before this program was made: an earlier time is of a clock that was not set, as
+// after a start of a board that has none, without a network.
+var clockFrom = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 const (
 	// temporary begins the name of a file that is being written.
 	temporary = ".new-"
@@ -81,7 +85,15 @@ const (
 func (s *Store) Add(r Record, picture []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := r.Time.UTC().Format(idLayout)
+	files, err := s.files()
+	if err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	at := r.Time.UTC()
+	if n := len(files); n > 0 && at.Before(clockFrom) && !files[n-1].at.Before(at) {
+		at = files[n-1].at.Add(1) // it is the newest, whatever the clock says
+	}
+	id := at.Format(idLayout)
 	r.Picture, r.ID = "", ""
 	if len(picture) > 0 {
 		r.Picture = id + ".jpg"
@@ -194,6 +206,9 @@ func (s *Store) prune(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if files, err = s.date(files, now); err != nil {
+		return err
+	}
 	number, size := 0, int64(0)
 	kept, last := true, ""
 	for _, f := range slices.Backward(files) {
@@ -216,6 +231,36 @@ func (s *Store) prune(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// date gives records of a time when the clock was not set another name once it is: their age
+// counts from then. It returns the files anew if it had to.
+func (s *Store) date(files []file, now time.Time) ([]file, error) {
+	if now.Before(clockFrom) {
+		return files, nil
+	}
+	ids := map[string]string{}
+	at := now.UTC().Add(-time.Second) // before what happens now
+	taken := func(f file) bool { return f.id == at.Format(idLayout) }
+	for _, f := range files {
+		if !f.at.Before(clockFrom) || strings.HasPrefix(f.name, temporary) {
+			continue
+		}
+		if ids[f.id] == "" { // in their order
+			for at = at.Add(1); slices.ContainsFunc(files, taken); {
+				at = at.Add(1)
+			}
+			ids[f.id] = at.Format(idLayout)
+		}
+		err := os.Rename(filepath.Join(s.dir, f.name), filepath.Join(s.dir, ids[f.id]+filepath.Ext(f.name)))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("date record: %w", err)
+		}
+	}
+	if len(ids) == 0 {
+		return files, nil
+	}
+	return s.files()
 }
 
 // file is one of the store's.

@@ -112,6 +112,52 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// TestClockNotSet: who came while nobody knew the time is kept as long as others, and is not
+// the first to be erased.
+func TestClockNotSet(t *testing.T) {
+	s := open(t, Limits{Number: 4, Age: 24 * time.Hour})
+	boot := time.Unix(10, 0)
+	add := func(at time.Time, name string) {
+		t.Helper()
+		if err := s.Add(Record{Time: at, Name: name}, []byte("jpeg")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(boot, "a") // the first visitors of all, before there was a network
+	add(boot.Add(time.Minute), "b")
+	if got := names(t, s); got != "a b" {
+		t.Errorf("kept %q", got)
+	}
+	add(start, "c")
+	add(start.Add(time.Hour), "d")
+	if got := names(t, s); got != "a b c d" { // a and b are of the moment in which the clock was set
+		t.Errorf("kept %q once the clock is set", got)
+	}
+	add(boot, "e") // after a power cut
+	add(boot, "f")
+	if got := names(t, s); got != "c d e f" {
+		t.Errorf("kept %q after a start without a clock; want the four that came last", got)
+	}
+	for _, r := range must(s.List()) {
+		if data, err := os.ReadFile(s.Path(r)); string(data) != "jpeg" {
+			t.Errorf("picture of %s: %q, %v", r.Name, data, err)
+		}
+	}
+	if err := s.Prune(start.Add(25*time.Hour - time.Minute)); err != nil || names(t, s) != "d e f" {
+		t.Errorf("a day later: %q, %v", names(t, s), err)
+	}
+	if err := s.Prune(start.Add(26 * time.Hour)); err != nil || names(t, s) != "" {
+		t.Errorf("more than a day later: %q, %v", names(t, s), err)
+	}
+}
+
+func must(records []Record, err error) []Record {
+	if err != nil {
+		panic(err)
+	}
+	return records
+}
+
 func TestErase(t *testing.T) {
 	s := open(t, Limits{})
 	for i := range 4 {
