@@ -33,12 +33,17 @@ test: ## vet, unit tests with the race detector, and the main calls in a real br
 	@set -o pipefail; CGO_ENABLED=0 go test -json ./cmd/intercom | go run ./internal/cmd/skips
 	@set -o pipefail; go test -tags e2e -count=1 -timeout 300s -json -run '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
 
-# What make test runs of the end-to-end suite; make e2e runs all the others.
+# What make test and make faults run of the end-to-end suite; make e2e runs all the others.
 MAIN_CALLS := ^(TestAnswered|TestDeclined|TestUnlock)$$
+FAULTS := ^(TestMediaCut|TestNarrow|TestLinkChange|TestPageReconnects|TestChatRestart|TestUDPBlocked|TestRelayRefused)$$
 
 e2e: ## the rest of the calls in a real browser, and the table of times
 	@scripts/setup.sh test
-	@set -o pipefail; go test -tags e2e -count=1 -timeout 840s -json -skip '$(MAIN_CALLS)' ./lab | go run ./internal/cmd/skips
+	@set -o pipefail; go test -tags e2e -count=1 -timeout 840s -json -skip '$(MAIN_CALLS)|$(FAULTS)' ./lab | go run ./internal/cmd/skips
+
+faults: ## calls in a real browser whose network fails: cut, narrow, moved, blocked, without its server
+	@scripts/setup.sh test
+	@set -o pipefail; go test -tags e2e -count=1 -timeout 540s -json -run '$(FAULTS)' ./lab | go run ./internal/cmd/skips
 
 # The guest is made first, so that its minutes are not a scenario's. The short run is CI's:
 # there, what is missing is said and skipped.
@@ -124,4 +129,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help prompts demo test e2e soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 build-armv7 cross-test cross-test-arm64 cross-test-armv7 image-check fuzz clean
+.PHONY: help prompts demo test e2e faults soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 build-armv7 cross-test cross-test-arm64 cross-test-armv7 image-check fuzz clean

@@ -109,10 +109,13 @@ func runDemo(ctx context.Context, in invocation) error {
 	}
 	fmt.Fprintf(in.stdout, "rest  %s\nchat  %s\nwebsocket  %s\npage  http://%s/\n", phone.API, c.Server.Chat, phone.WebSocket, openAt(page.Addr()))
 	f.tell(in.stderr)
+	// The station ends first: it takes leave of its server.
+	servers, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	return together(ctx,
-		srv.Run,
-		st.run,
-		func(ctx context.Context) error { return servePage(ctx, page, handler, log) },
+		func(ctx context.Context) error { defer end(); return st.run(ctx) },
+		func(context.Context) error { return srv.Run(servers) },
+		func(context.Context) error { return servePage(servers, page, handler, log) },
 	)
 }
 
