@@ -150,7 +150,7 @@ func (p place) explain(err error) error {
 		}
 		return fmt.Errorf("%s: is in use", p)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%s: %w; the service's user needs the group that owns /dev/%s, often gpio", p, err, p.chip)
+		return fmt.Errorf("%s: %w", p, closed(p.chip, err))
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTTY):
 		return fmt.Errorf("%s: the chip refuses to use it so (%w); Linux 5.10 or later is needed", p, err)
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENOENT):

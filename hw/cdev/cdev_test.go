@@ -66,10 +66,10 @@ func TestFindWithoutChips(t *testing.T) {
 	if _, err := findOn(nil, "GPIO17"); !errors.Is(err, errNoChips) {
 		t.Errorf("got %v, want %v", err, errNoChips)
 	}
-	locked := []Chip{{Name: "gpiochip0", Err: fs.ErrPermission}}
+	locked := []Chip{{Name: "gpiochip0", Err: closed("gpiochip0", fs.ErrPermission)}}
 	for _, name := range []string{"GPIO17", "gpiochip0:17"} {
-		if _, err := findOn(locked, name); !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("%s on a chip that may not be read: got %v, want that", name, err)
+		if _, err := findOn(locked, name); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "group") {
+			t.Errorf("%s on a chip that may not be read: got %v, want that and the cure", name, err)
 		}
 	}
 	// Another board may use the names of the header's lines.

@@ -53,7 +53,7 @@ func List() []Chip {
 func look(name string) Chip {
 	c, err := gpiocdev.NewChip(name)
 	if err != nil {
-		return Chip{Name: name, Err: err}
+		return Chip{Name: name, Err: closed(name, err)}
 	}
 	defer c.Close()
 	chip := Chip{Name: name, Label: c.Label}
@@ -66,6 +66,14 @@ func look(name string) Chip {
 		chip.Lines = append(chip.Lines, Info{Name: l.Name, Used: l.Used, By: l.Consumer, Output: l.Config.Direction == gpiocdev.LineDirectionOutput})
 	}
 	return chip
+}
+
+// closed adds what to do about a chip that may not be opened.
+func closed(chip string, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; the service's user needs the group that owns /dev/%s, often gpio", err, chip)
+	}
+	return err
 }
 
 // user returns who uses a line.
