@@ -45,26 +45,28 @@ faults: ## calls in a real browser whose network fails: cut, narrow, moved, bloc
 	@scripts/setup.sh test
 	@set -o pipefail; go test -tags e2e -count=1 -timeout 540s -json -run '$(FAULTS)' ./lab | go run ./internal/cmd/skips
 
-# The guest is made first, so that its minutes are not a scenario's. The short run is CI's:
-# there, what is missing is said and skipped.
+# The guest is made first, so that its minutes are not a scenario's. What cannot be made is said,
+# and skipped. The short run is CI's.
 LABTEST := go test -tags e2e,lab -count=1 -parallel 3 -json
+SKIPS = echo "lab: this machine cannot make a guest; its scenarios say what is missing" >&2
+# The scenarios look in build/lab for what LAB_CACHE has.
+LINK = $(if $(filter-out $(abspath build/lab),$(abspath $(LAB_CACHE))),mkdir -p build/lab && ln -sfn "$(abspath $(LAB_CACHE))/$1" build/lab/$1,true)
 lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, and a table of times
-	@scripts/setup.sh lab
-	@lab/guest/build.sh >/dev/null
-	@scripts/setup.sh lab-arm64
-	@lab/guest/arm64.sh >/dev/null
-	@$(MAKE) --no-print-directory -s build-arm64
+	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null && $(call LINK,guest) || $(SKIPS)
+	@scripts/setup.sh lab-arm64 && lab/guest/arm64.sh >/dev/null && $(call LINK,arm64) || $(SKIPS)
+	@[ ! -e build/lab/arm64 ] || $(MAKE) --no-print-directory -s build-arm64
 	@set -o pipefail; $(LABTEST) -timeout 1200s -run '$(SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
 
 SCENARIOS := ^(TestMachine.*|TestGuest.*)$$
 SHORT_SCENARIOS := ^(TestMachine|TestGuestCall|TestGuestDrivers)$$
 lab-short: ## a representative few of the lab's scenarios, in less than 8 minutes
-	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null || echo "lab: this machine cannot make the guest; the scenarios say what is missing" >&2
+	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null && $(call LINK,guest) || $(SKIPS)
 	@set -o pipefail; $(LABTEST) -timeout 420s -run '$(SHORT_SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
 
 lab-shell: ## a shell in the lab's machine, with the page of a demo that runs there
 	@scripts/setup.sh lab
 	@lab/guest/build.sh >/dev/null
+	@$(call LINK,guest)
 	@go build -o build/lab/intercom ./cmd/intercom
 	@go build -o build/lab/shell ./lab/shell
 	@build/lab/shell
