@@ -46,6 +46,9 @@ const (
 	// maxUnit bounds what may come without an end.
 	maxUnit = 4 << 20
 
+	// rowStep is what the width of a raw picture is a multiple of, or its rows are padded.
+	rowStep = 128
+
 	// stopTime is how long the child may take to end by itself.
 	stopTime = 2 * time.Second
 )
@@ -56,8 +59,9 @@ type Config struct {
 	Program string
 	// Camera is its number, as "rpicam-vid --list-cameras" tells.
 	Camera int
-	// Width and Height in pixels; the width of raw pictures is a multiple of 64, as the
-	// camera's hardware pads others. FPS is frames a second.
+	// Width and Height in pixels; the width of raw pictures is a multiple of 128, as the
+	// camera's hardware pads others: it fills rows of chroma to 64 bytes, and a Pi 5 makes those
+	// of luma twice as long. FPS is frames a second.
 	Width, Height, FPS int
 	// Coded asks for H.264 (constrained baseline) of BitRate bits a second with a key frame
 	// every second; else I420.
@@ -83,8 +87,8 @@ func New(c Config) (*Camera, error) {
 		return nil, fmt.Errorf("rpicam: %dx%d is outside 64x64 to 1920x1080, or odd", c.Width, c.Height)
 	case c.FPS < 1 || c.FPS > 60:
 		return nil, fmt.Errorf("rpicam: %d frames a second are outside 1 to 60", c.FPS)
-	case !c.Coded && c.Width%64 != 0:
-		return nil, fmt.Errorf("rpicam: the width of raw pictures is a multiple of 64, and %d is none", c.Width)
+	case !c.Coded && c.Width%rowStep != 0:
+		return nil, fmt.Errorf("rpicam: the width of raw pictures is a multiple of %d, such as 640 or 1280, and %d is none", rowStep, c.Width)
 	case c.Coded && c.BitRate < 50_000:
 		return nil, fmt.Errorf("rpicam: a bit rate of %d is below 50000", c.BitRate)
 	case c.Camera < 0:

@@ -111,15 +111,22 @@ func open(t testing.TB, how string, coded bool) *Camera {
 	if s, ok := t.(interface{ Setenv(key, value string) }); ok {
 		s.Setenv(mode, how)
 	}
-	c, err := New(Config{Program: self, Width: 320, Height: 180, FPS: 20, Coded: coded, BitRate: 500_000})
+	width := 320
+	if !coded {
+		width = rawWidth
+	}
+	c, err := New(Config{Program: self, Width: width, Height: 180, FPS: 20, Coded: coded, BitRate: 500_000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
+// rawWidth is one whose rows are not padded.
+const rawWidth = 256
+
 func TestRaw(t *testing.T) {
-	format := capture.Format{Pixel: capture.I420, Width: 320, Height: 180, FPS: 20}
+	format := capture.Format{Pixel: capture.I420, Width: rawWidth, Height: 180, FPS: 20}
 	c := open(t, "works", false)
 	if c.Format() != format {
 		t.Errorf("format %+v, want %+v", c.Format(), format)
@@ -212,6 +219,8 @@ func TestNewRefuses(t *testing.T) {
 		"bit rate": func(c *Config) { c.BitRate = 0 },
 		"camera":   func(c *Config) { c.Camera = -1 },
 		"padded":   func(c *Config) { c.Width, c.Coded = 650, false },
+		// Rows of 160 bytes of chroma become 192 of them on a Pi 5, and those of luma 384.
+		"padded on a Pi 5": func(c *Config) { c.Width, c.Coded = 320, false },
 	} {
 		c := good
 		spoil(&c)
