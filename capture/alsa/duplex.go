@@ -152,7 +152,7 @@ func (d *Duplex) run(ctx context.Context, mic, speaker string, period func(mic, 
 			}
 		}})
 		if err != nil {
-			return fmt.Errorf("open: %s; intercom devices lists the sound cards, and another program may be using it", said.or(err))
+			return fmt.Errorf("open: %s; %s", said.or(err), cure(err))
 		}
 		defer func() {
 			// Uninit alone would wait for ever for a thread that polls a card which is gone: Stop
@@ -212,6 +212,17 @@ func open(library *malgo.AllocatedContext, kind malgo.DeviceType, mic, speaker s
 		side.of.DeviceID, side.of.Format, side.of.Channels = id, malgo.FormatS16, 1
 	}
 	return malgo.InitDevice(library.Context, c, callbacks)
+}
+
+// cure is what a person can do about a card that does not open.
+func cure(err error) string {
+	switch {
+	case errors.Is(err, malgo.ErrBusy):
+		return "another program uses it"
+	case errors.Is(err, malgo.ErrAccessDenied):
+		return "the service's user needs the group that owns /dev/snd, often audio"
+	}
+	return "intercom devices lists the sound cards, and another program may be using it"
 }
 
 // deviceID is a PCM's name where the library expects it, in memory of C's; the caller frees it.

@@ -3,8 +3,11 @@
 package alsa
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gen2brain/malgo"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -32,6 +35,16 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%s: %v, want an error that names it", c.Microphone, err)
 		}
 		t.Log(err)
+	}
+}
+
+func TestCures(t *testing.T) {
+	for want, err := range map[string]error{
+		"another program uses it": malgo.ErrBusy, "often audio": malgo.ErrAccessDenied, "intercom devices lists": malgo.ErrDoesNotExist,
+	} {
+		if got := cure(fmt.Errorf("open: %w", err)); !strings.Contains(got, want) {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
 	}
 }
 

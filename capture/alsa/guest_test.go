@@ -74,6 +74,39 @@ func TestGuestNull(t *testing.T) {
 	}
 }
 
+// TestGuestBusy: a card that another program has is an error that says so, at once, and no silence. It
+// is there again when that has ended.
+func TestGuestBusy(t *testing.T) {
+	d, err := New(Config{Microphone: "Loop", Loudspeaker: "Loop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	other := exec.CommandContext(ctx, "arecord", "-q", "-D", "hw:Loop,0,0", "-f", "S16_LE", "-c", "1", "-r", "48000", "/dev/null")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for ctx.Err() == nil {
+		if state, _ := os.ReadFile("/proc/asound/Loop/pcm0c/sub0/status"); strings.Contains(string(state), "RUNNING") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond) // of a program that starts nobody is told
+	}
+	if err := d.Run(ctx, func(_, _ []int16) { t.Error("a period of a card in use") }); err == nil || !strings.Contains(err.Error(), "another program uses it") {
+		t.Errorf("got %v, want that another program uses it", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Wait() // it was killed
+	sounds, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := d.Run(sounds, func(_, _ []int16) { stop() }); ctx.Err() != nil || sounds.Err() == nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // TestGuestUnplugged takes the card away while it sounds. The driver's end of it waits until nobody
 // has the card open.
 func TestGuestUnplugged(t *testing.T) {

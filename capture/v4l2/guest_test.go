@@ -247,9 +247,9 @@ func TestGuestControlsSet(t *testing.T) {
 	}
 }
 
-// TestStartThatFails has the driver refuse to start, as one does on a bus without bandwidth, again
+// TestGuestStartThatFails has the driver refuse to start, as one does on a bus without bandwidth, again
 // and again: nothing of the attempts stays in memory, and the camera works afterwards.
-func TestStartThatFails(t *testing.T) {
+func TestGuestStartThatFails(t *testing.T) {
 	d := vivid(t)
 	for range 3 {
 		if out, err := exec.Command("v4l2-ctl", "-d", d.Path, "--set-ctrl=inject_vidioc_streamon_error=1").CombinedOutput(); err != nil {
@@ -274,8 +274,8 @@ func TestStartThatFails(t *testing.T) {
 	}
 }
 
-// TestHandleIsOurs: a program that is started while the camera is on does not get it.
-func TestHandleIsOurs(t *testing.T) {
+// TestGuestHandleIsOurs: a program that is started while the camera is on does not get it.
+func TestGuestHandleIsOurs(t *testing.T) {
 	d := vivid(t)
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
