@@ -37,8 +37,8 @@ test: ## vet, unit tests with the race detector, and the main calls in a real br
 MAIN_CALLS := ^(TestAnswered|TestDeclined|TestUnlock)$$
 FAULTS := ^(TestMediaCut|TestNarrow|TestLinkChange|TestPageReconnects|TestChatRestart|TestUDPBlocked|TestRelayRefused)$$
 
-e2e: ## the rest of the calls in a real browser, and the table of times
-	@scripts/setup.sh test
+e2e: ## the rest of the calls in real browsers, and the table of times
+	@scripts/setup.sh e2e
 	@set -o pipefail; go test -tags e2e -count=1 -timeout 840s -json -skip '$(MAIN_CALLS)|$(FAULTS)' ./lab | go run ./internal/cmd/skips
 
 faults: ## calls in a real browser whose network fails: cut, narrow, moved, blocked, without its server

@@ -26,6 +26,7 @@ type suite struct {
 	root    string // the repository's
 	out     string // this run's folder in lab/out
 	browser *browser.Browser
+	firefox func() (*browser.Browser, error)
 	pages   *httptest.Server // phone.html and the SDK
 	prosody func() (*prosody, error)
 	coturn  func() (*coturn, error)
@@ -88,19 +89,27 @@ func (s *suite) start() error {
 	s.times = table{}
 	s.homes = sync.OnceValues(startHouse)
 	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
+	s.firefox = sync.OnceValues(func() (*browser.Browser, error) {
+		return s.startBrowser("firefox", browser.StartFirefox, browser.Config{})
+	})
 	s.browser, err = s.newBrowser("browser", browser.Config{})
 	return err
 }
 
-// newBrowser starts a browser, which the end of the run ends.
+// newBrowser starts a Chromium, which the end of the run ends.
 func (s *suite) newBrowser(name string, c browser.Config) (*browser.Browser, error) {
+	return s.startBrowser(name, browser.Start, c)
+}
+
+// startBrowser starts a browser of some kind, which the end of the run ends.
+func (s *suite) startBrowser(name string, start func(context.Context, browser.Config) (*browser.Browser, error), c browser.Config) (*browser.Browser, error) {
 	log, err := os.Create(filepath.Join(s.out, name+".log"))
 	if err != nil {
 		return nil, err
 	}
 	s.atEnd(log.Close)
 	c.Root, c.Log = s.root, log
-	b, err := browser.Start(context.Background(), c)
+	b, err := start(context.Background(), c)
 	if err != nil {
 		return nil, err
 	}

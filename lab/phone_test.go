@@ -65,7 +65,13 @@ type server struct {
 // newPhone opens a phone and has it connect.
 func newPhone(t *testing.T, at server, who account, c browser.ProbeConfig) *phone {
 	t.Helper()
-	p := &phone{newPage(t, who.login, c), who, map[string]int{}}
+	return newPhoneIn(t, lab.browser, at, who, c)
+}
+
+// newPhoneIn is newPhone in a browser that is not the suite's.
+func newPhoneIn(t *testing.T, b *browser.Browser, at server, who account, c browser.ProbeConfig) *phone {
+	t.Helper()
+	p := &phone{newPageIn(t, b, who.login, c), who, map[string]int{}}
 	must(t, p.Goto(t.Context(), lab.pages.URL+"/phone.html"))
 	config := map[string]any{
 		"app": app, "key": "demo-key", "secret": "demo-secret", "domain": domain, "websocket": at.websocket,

@@ -3,18 +3,20 @@
 # packages, the QuickBlox SDK. Says what it installs; when nothing is missing it prints
 # nothing and costs a fraction of a second.
 #
-#   scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross|cross-test
+#   scripts/setup.sh build|demo|test|e2e|prompts|lab|lab-arm64|cross|cross-test
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: scripts/setup.sh build|demo|test|prompts|lab|lab-arm64|cross|cross-test}
+what=${1:?usage: scripts/setup.sh build|demo|test|e2e|prompts|lab|lab-arm64|cross|cross-test}
 
 build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
+test="libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux"
 compilers="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf g++-arm-linux-gnueabihf libc6-dev-armhf-cross"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
 prompts) debian="espeak-ng" ;;
-test) debian="$build libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux" ;;
+test) debian="$build $test" ;;
+e2e) debian="$build $test firefox-esr" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
 lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils alsa-utils v4l-utils iproute2 libasound2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
@@ -31,7 +33,7 @@ command -v go >/dev/null || die "Go is missing: install Go $needed or later and 
 # Since 1.21 it gets a later Go by itself, or says that it may not. Before, it does not understand go.mod.
 has=$(go env GOVERSION) && has=${has##*go} || die "Go $needed or later is needed, and the one on the PATH does not work"
 [ "$(printf '%s\n' 1.21 "${has%%[!0-9.]*}" | sort -V | head -n 1)" = 1.21 ] || die "Go $has is too old: install Go $needed or later and put it first on the PATH"
-if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
+if [[ $what = @(demo|test|e2e|lab) ]]; then
 	for tool in node npm; do
 		command -v $tool >/dev/null || die "$tool is missing: install Node.js 20 or later with npm"
 	done
@@ -53,9 +55,12 @@ else
 		missing=()
 		command -v espeak-ng >/dev/null || missing+=(espeak-ng)
 	fi
-	if [ "$what" = test ]; then
+	if [[ $what = @(test|e2e) ]]; then
 		[ -e /usr/include/speex/speex_echo.h ] || missing+=("libspeexdsp-dev, with its static library libspeexdsp.a")
 		for c in chromium prosody turnserver ffmpeg espeak-ng; do command -v $c >/dev/null || missing+=("$c"); done
+	fi
+	if [ "$what" = e2e ]; then
+		command -v "${FIREFOX:-firefox-esr}" >/dev/null || missing+=("Firefox, as firefox-esr or named in \$FIREFOX")
 	fi
 	if [ "$what" = lab ] || [ "$what" = lab-arm64 ]; then
 		die "the lab's guest is made of Debian's packages: it needs a Debian machine"
@@ -90,13 +95,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 fi
 
-if { [ "$what" = test ] || [ "$what" = lab ]; } && ! cmp -s package-lock.json build/npm.installed; then
+if [[ $what = @(test|e2e|lab) ]] && ! cmp -s package-lock.json build/npm.installed; then
 	note "installing npm packages: $(node -p 'Object.keys(require("./package.json").devDependencies).join(" ")')"
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	mkdir -p build
 	cp package-lock.json build/npm.installed
 fi
-if [ "$what" = demo ] || [ "$what" = test ] || [ "$what" = lab ]; then
+if [[ $what = @(demo|test|e2e|lab) ]]; then
 	scripts/sdk.sh
 fi
 

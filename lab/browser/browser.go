@@ -1,58 +1,29 @@
-// Package browser runs one Chromium for a suite of end-to-end tests: contexts, which
-// share nothing, pages in them, and what a test does to a page and asks of it. probe.js,
-// which it puts into each page on request, measures what the browser itself decoded.
+// Package browser runs browsers for a suite of end-to-end tests, Chromium and Firefox: pages,
+// which share nothing, and what a test does to a page and asks of it. probe.js, which it
+// puts into each page on request, measures what the browser itself decoded.
 //
-// It is not a browser automation library: it has what the lab needs. The browser is
-// driven by a small Node program (driver.mjs, on playwright-core) over its standard input
-// and output; both end with Close, and also when the test process dies. One goroutine
-// reads the driver's output; it belongs to the Browser and ends with it.
+// It is not a browser automation library: it has what the lab needs. Chromium is driven by a
+// small Node program (driver.mjs, on playwright-core) over its standard input and output;
+// Firefox, as its makers and Debian release it, by WebDriver BiDi, the W3C's protocol, which
+// it speaks itself. Browser and driver end with Close, and also when the test process dies.
+// The goroutines that read what they say belong to the Browser and end with it.
 package browser
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	_ "embed"
 )
 
-//go:embed driver.mjs
-var driver []byte
-
 // probe measures media in a page: see the comment at its top for what it puts there.
 //
 //go:embed probe.js
 var probe string
-
-// flags make Chromium work without a screen and without any traffic of its own.
-var flags = []string{
-	"--no-sandbox",
-	"--disable-gpu",
-	"--disable-quic",
-	"--no-first-run",
-	"--disable-background-networking",
-	"--disable-component-update",
-	"--disable-sync",
-	"--autoplay-policy=no-user-gesture-required",
-}
-
-// granted give every page a camera and a microphone, without a person who allows it, and
-// let it see the host's addresses, as those do that may use them.
-var granted = []string{
-	"--use-fake-ui-for-media-stream",
-	"--use-fake-device-for-media-stream",
-	"--disable-features=WebRtcHideLocalIpsWithMdns",
-}
 
 // Limits of single steps. They are generous: a step that takes as long has gone wrong,
 // one that is merely slow on a busy machine has not.
@@ -62,233 +33,138 @@ const (
 	closeLimit  = 10 * time.Second
 )
 
-// Config says how to start the browser.
+// The size of a page, in pixels.
+const (
+	pageWidth  = 1100
+	pageHeight = 800
+)
+
+// Config says how to start a browser.
 type Config struct {
-	// Root is the folder whose node_modules holds playwright-core.
+	// Root is the folder whose node_modules holds playwright-core. Firefox needs none.
 	Root string
-	// Executable is Chromium's; empty means $CHROMIUM, or /usr/bin/chromium.
+	// Executable is the browser's; empty means $CHROMIUM, or /usr/bin/chromium; and for
+	// Firefox $FIREFOX, or /usr/bin/firefox-esr.
 	Executable string
-	// Flags are more of Chromium's.
+	// Flags are more of the browser's.
 	Flags []string
 	// Private gives pages neither camera nor microphone, and names under .local in place
 	// of the host's addresses.
 	Private bool
 	// Wrap is a command, with its arguments, that runs the command it is given, such as
-	// nsenter; empty: none. The driver is run by it, and so is the browser.
+	// nsenter; empty: none. The driver is run by it, and so is the browser. For Chromium only.
 	Wrap []string
 	// Log takes the driver's diagnostics and what every page writes to its console; nil
 	// discards them. It is written to by one goroutine at a time.
 	Log io.Writer
 }
 
-// Browser is a running Chromium.
+// executable returns which program to start, for a browser of which the environment may
+// name another one.
+func (c Config) executable(variable, usual string) string {
+	if c.Executable != "" {
+		return c.Executable
+	}
+	if named := os.Getenv(variable); named != "" {
+		return named
+	}
+	return usual
+}
+
+// engine is a kind of browser, running.
+type engine interface {
+	// version is the browser's, such as "141.0.7390.37".
+	version() string
+	// open opens an empty page that shares nothing with others. The scripts run in each of
+	// its documents before the document's own.
+	open(ctx context.Context, scripts []string) (tab, error)
+	close() error
+}
+
+// tab is a page of an engine's. What takes longer than a limit is an error.
+type tab interface {
+	id() string // as in what the page says
+	load(ctx context.Context, limit time.Duration, url string) error
+	// evaluate waits for the promise, if the expression is one, and puts the value, which
+	// travels as JSON, where result points, unless that is nil.
+	evaluate(ctx context.Context, limit time.Duration, expression string, result any) error
+	click(ctx context.Context, limit time.Duration, selector string) error
+	screenshot(ctx context.Context, limit time.Duration, path string) error
+	close(ctx context.Context, limit time.Duration) error
+}
+
+// said is what a page wrote to its console, an exception that nothing caught, or a request
+// that failed.
+type said struct {
+	page  string // a tab's id
+	event string // console, error, request
+	kind  string // of console: log, warn, ...
+	text  string
+}
+
+// Browser is a running browser.
 type Browser struct {
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	log     *lockedWriter
-	pid     int // the browser's process group
-	ended   chan struct{}
-	version string
+	engine
+	log *lockedWriter
 
-	mu      sync.Mutex // guards what follows, and writing to in
-	next    int
-	waiting map[int]chan reply
-	pages   map[int]*Page
+	mu    sync.Mutex
+	pages map[string]*Page
 }
 
-// message is a line of the driver's output.
-type message struct {
-	ID     int             `json:"id"`
-	Result json.RawMessage `json:"result"`
-	Error  string          `json:"error"`
-	Event  string          `json:"event"`
-	Page   int             `json:"page"`
-	Kind   string          `json:"kind"`
-	Text   string          `json:"text"`
-}
-
-type reply struct {
-	result json.RawMessage
-	err    error
-}
-
-// errEnded is the answer to whatever is asked of a browser that has ended.
-var errEnded = errors.New("the browser has ended")
-
-// Start starts the browser. Close ends it.
+// Start starts Chromium. Close ends it.
 func Start(ctx context.Context, c Config) (*Browser, error) {
-	if c.Executable == "" {
-		c.Executable = os.Getenv("CHROMIUM")
-	}
-	if c.Executable == "" {
-		c.Executable = "/usr/bin/chromium"
-	}
-	if c.Log == nil {
-		c.Log = io.Discard
-	}
-	if _, err := os.Stat(filepath.Join(c.Root, "node_modules", "playwright-core")); err != nil {
-		return nil, fmt.Errorf("start browser: %w: run npm ci", err)
-	}
-	b := &Browser{
-		log:     &lockedWriter{w: c.Log},
-		ended:   make(chan struct{}),
-		waiting: map[int]chan reply{},
-		pages:   map[int]*Page{},
-	}
-	// The driver is given as an argument, so that it needs no file beside the test binary.
-	command := append(slices.Clone(c.Wrap), "node", "--input-type=module", "--eval", string(driver))
-	b.cmd = exec.Command(command[0], command[1:]...)
-	b.cmd.Env = append(os.Environ(), "NODE_ROOT="+c.Root)
-	b.cmd.Stderr = b.log
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	b := newBrowser(c)
 	var err error
-	if b.in, err = b.cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("start browser: %w", err)
+	if b.engine, err = startChromium(ctx, c, b.log, b.note); err != nil {
+		return nil, err
 	}
-	out, err := b.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start browser: %w", err)
-	}
-	if err := b.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start browser: %w", err)
-	}
-	go b.read(out)
-
-	var launched struct {
-		PID     int    `json:"pid"`
-		Version string `json:"version"`
-	}
-	all := append(slices.Clone(flags), c.Flags...)
-	if !c.Private {
-		all = append(all, granted...)
-	}
-	args := map[string]any{"executable": c.Executable, "args": all}
-	if err := b.do(ctx, launchLimit, "launch", args, &launched); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Executable, err), b.Close())
-	}
-	b.pid, b.version = launched.PID, launched.Version
 	return b, nil
 }
 
-// Version returns Chromium's version, such as "141.0.7390.37".
-func (b *Browser) Version() string { return b.version }
+// StartFirefox starts Firefox. Close ends it.
+func StartFirefox(ctx context.Context, c Config) (*Browser, error) {
+	b := newBrowser(c)
+	var err error
+	if b.engine, err = startFirefox(ctx, c, b.log, b.note); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
 
-// Close ends the browser and the driver and waits until they are gone. It must not be
+func newBrowser(c Config) *Browser {
+	if c.Log == nil {
+		c.Log = io.Discard
+	}
+	return &Browser{log: &lockedWriter{w: c.Log}, pages: map[string]*Page{}}
+}
+
+// Version returns the browser's version, such as "141.0.7390.37".
+func (b *Browser) Version() string { return b.version() }
+
+// Close ends the browser, and what drives it, and waits until they are gone. It must not be
 // called twice.
 func (b *Browser) Close() error {
-	b.in.Close()
-	select {
-	case <-b.ended:
-	case <-time.After(closeLimit):
-		syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL)
-		<-b.ended
-	}
-	err := b.cmd.Wait()
-	if b.pid > 0 {
-		// The driver has done this already, unless it had to be killed.
-		syscall.Kill(-b.pid, syscall.SIGKILL)
-	}
-	if err != nil {
+	if err := b.engine.close(); err != nil {
 		return fmt.Errorf("end browser: %w", err)
 	}
 	return nil
 }
 
-// do asks the driver for something and waits for the answer, for at most limit and a
-// little: the driver itself keeps the limit, and this one is for a driver that hangs.
-func (b *Browser) do(ctx context.Context, limit time.Duration, op string, args map[string]any, result any) error {
-	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Second)
-	defer cancel()
-	if args == nil {
-		args = map[string]any{}
-	}
-	args["op"], args["timeout"] = op, limit.Milliseconds()
-
-	b.mu.Lock()
-	b.next++
-	id := b.next
-	answer := make(chan reply, 1)
-	b.waiting[id] = answer
-	args["id"] = id
-	line, err := json.Marshal(args)
-	if err == nil {
-		_, err = b.in.Write(append(line, '\n'))
-	}
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		delete(b.waiting, id)
-		b.mu.Unlock()
-	}()
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-
-	select {
-	case r := <-answer:
-		if r.err != nil {
-			return r.err
-		}
-		if result == nil {
-			return nil
-		}
-		if err := json.Unmarshal(r.result, result); err != nil {
-			return fmt.Errorf("%s: read %.200s: %w", op, r.result, err)
-		}
-		return nil
-	case <-b.ended:
-		return fmt.Errorf("%s: %w", op, errEnded)
-	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", op, ctx.Err())
-	}
-}
-
-// read delivers the driver's output until it ends.
-func (b *Browser) read(out io.Reader) {
-	defer close(b.ended)
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var m message
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			fmt.Fprintf(b.log, "driver: %s\n", lines.Bytes())
-			continue
-		}
-		if m.Event != "" {
-			b.event(m)
-			continue
-		}
-		b.mu.Lock()
-		answer := b.waiting[m.ID]
-		b.mu.Unlock()
-		if answer == nil {
-			continue // nobody waits any more
-		}
-		r := reply{result: m.Result}
-		if m.Error != "" {
-			r.err = errors.New(m.Error)
-		}
-		answer <- r
-	}
-	if err := lines.Err(); err != nil {
-		fmt.Fprintf(b.log, "driver: %v\n", err)
-	}
-}
-
-func (b *Browser) event(m message) {
-	kind := m.Event
-	if m.Kind != "" {
-		kind += " " + m.Kind
+// note keeps what a page said.
+func (b *Browser) note(s said) {
+	kind := s.event
+	if s.kind != "" {
+		kind += " " + s.kind
 	}
 	b.mu.Lock()
-	p := b.pages[m.Page]
+	p := b.pages[s.page]
 	b.mu.Unlock()
-	name := fmt.Sprintf("page %d", m.Page)
+	name := "page " + s.page
 	if p != nil {
 		name = p.name
-		p.note(m, kind)
+		p.note(s, kind)
 	}
-	fmt.Fprintf(b.log, "%s %s: %s: %s\n", time.Now().Format("15:04:05.000"), name, kind, m.Text)
+	fmt.Fprintf(b.log, "%s %s: %s: %s\n", time.Now().Format("15:04:05.000"), name, kind, s.text)
 }
 
 // lockedWriter serializes the driver's diagnostics and ours.

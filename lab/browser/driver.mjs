@@ -14,25 +14,9 @@ const { chromium } = require('playwright-core');
 let server; // the browser's process
 let browser;
 let next = 1;
-const contexts = new Map();
 const pages = new Map();
 
 const write = (o) => process.stdout.write(JSON.stringify(o) + '\n');
-
-// An expression that calls a function, given as source text, in the page. It is built
-// here, not evaluated there, so that a page's content security policy does not matter.
-const call = (source, arg) => `(${source})(${JSON.stringify(arg ?? null)})`;
-
-const until = (source, arg, timeout) => `(async () => {
-  const check = ${source};
-  const end = performance.now() + ${timeout};
-  for (;;) {
-    const value = await check(${JSON.stringify(arg ?? null)});
-    if (value) return value;
-    if (performance.now() > end) throw new Error('not true within ${timeout} ms');
-    await new Promise((done) => setTimeout(done, 20));
-  }
-})()`;
 
 // limit ends a wait of which the page never reports the end, because it hangs or is gone.
 const limit = (promise, timeout, what) => {
@@ -58,14 +42,10 @@ const ops = {
     browser = await chromium.connect(server.wsEndpoint(), { timeout: m.timeout });
     return { pid: server.process().pid, version: browser.version() };
   },
-  async context(m) {
-    const c = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...m.options });
+  async open(m) {
+    const c = await browser.newContext({ viewport: m.size });
     for (const s of m.scripts ?? []) await c.addInitScript({ content: s });
-    contexts.set(next, c);
-    return next++;
-  },
-  async page(m) {
-    const p = await contexts.get(m.context).newPage();
+    const p = await c.newPage();
     const id = next++;
     pages.set(id, p);
     p.on('console', (e) => write({ event: 'console', page: id, kind: e.type(), text: e.text() }));
@@ -76,15 +56,13 @@ const ops = {
     return id;
   },
   goto: (m) => page(m).goto(m.url, { timeout: m.timeout }).then(() => null),
-  eval: (m) => limit(page(m).evaluate(call(m.source, m.arg)), m.timeout, 'evaluate'),
-  wait: (m) => limit(page(m).evaluate(until(m.source, m.arg, m.timeout)), m.timeout + 2000, 'wait'),
+  eval: (m) => limit(page(m).evaluate(m.expression), m.timeout, 'evaluate'),
   click: (m) => page(m).click(m.selector, { timeout: m.timeout }).then(() => null),
   screenshot: (m) => page(m).screenshot({ path: m.path, timeout: m.timeout, animations: 'allow' }).then(() => null),
   async close(m) {
-    const c = contexts.get(m.context);
-    contexts.delete(m.context);
-    for (const [id, p] of pages) if (p.context() === c) pages.delete(id);
-    await limit(c.close(), m.timeout, 'close');
+    const p = page(m);
+    pages.delete(m.page);
+    await limit(p.context().close(), m.timeout, 'close');
     return null;
   },
 };

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,10 +16,9 @@ const consoleKept = 2000
 // Page is one page, alone in a context of its own: it shares no storage, cookies or
 // permissions with others.
 type Page struct {
-	b       *Browser
-	name    string
-	context int
-	id      int
+	b    *Browser
+	name string
+	tab  tab
 
 	mu      sync.Mutex
 	console []string
@@ -28,15 +28,13 @@ type Page struct {
 // NewPage opens an empty page in a new context. The scripts run in each document that
 // it loads, in order, before the document's own. name says in logs which page it is.
 func (b *Browser) NewPage(ctx context.Context, name string, scripts ...string) (*Page, error) {
-	p := &Page{b: b, name: name}
-	if err := b.do(ctx, stepLimit, "context", map[string]any{"scripts": scripts}, &p.context); err != nil {
+	t, err := b.open(ctx, scripts)
+	if err != nil {
 		return nil, fmt.Errorf("new page %s: %w", name, err)
 	}
-	if err := b.do(ctx, stepLimit, "page", map[string]any{"context": p.context}, &p.id); err != nil {
-		return nil, fmt.Errorf("new page %s: %w", name, err)
-	}
+	p := &Page{b: b, name: name, tab: t}
 	b.mu.Lock()
-	b.pages[p.id] = p
+	b.pages[t.id()] = p
 	b.mu.Unlock()
 	return p, nil
 }
@@ -46,21 +44,45 @@ func (p *Page) Name() string { return p.name }
 
 // Goto loads a document and returns after its load event.
 func (p *Page) Goto(ctx context.Context, url string) error {
-	return p.do(ctx, stepLimit, "goto", map[string]any{"url": url}, nil)
+	return p.says(p.tab.load(ctx, stepLimit, url))
 }
 
 // Eval calls a function, given as JavaScript source text, with arg, which travels as
 // JSON; waits for its promise, if it returns one; and puts the result, which travels as
 // JSON, where result points. A nil result is not read.
 func (p *Page) Eval(ctx context.Context, function string, arg, result any) error {
-	return p.do(ctx, stepLimit, "eval", map[string]any{"source": function, "arg": arg}, result)
+	text, err := json.Marshal(arg)
+	if err != nil {
+		return p.says(err)
+	}
+	// An expression needs no leave of the page's content security policy: what were evaluated
+	// in the page would.
+	return p.says(p.tab.evaluate(ctx, stepLimit, fmt.Sprintf("(%s)(%s)", function, text), result))
 }
+
+// until is a promise that a function with an argument has returned something true, within
+// some milliseconds.
+const until = `(async () => {
+  const check = %s;
+  const end = performance.now() + %d;
+  for (;;) {
+    const value = await check(%s);
+    if (value) return true;
+    if (performance.now() > end) throw new Error('not true within %[2]d ms');
+    await new Promise((done) => setTimeout(done, 20));
+  }
+})()`
 
 // Wait calls a function as Eval does, again and again, until it returns something true.
 // It is an error if that takes longer than limit.
 func (p *Page) Wait(ctx context.Context, limit time.Duration, function string, arg any) error {
-	if err := p.do(ctx, limit, "wait", map[string]any{"source": function, "arg": arg}, nil); err != nil {
-		return fmt.Errorf("%w: %s", err, function)
+	text, err := json.Marshal(arg)
+	if err != nil {
+		return p.says(err)
+	}
+	expression := fmt.Sprintf(until, function, limit.Milliseconds(), text)
+	if err := p.tab.evaluate(ctx, limit+2*time.Second, expression, nil); err != nil {
+		return fmt.Errorf("%w: %s", p.says(err), function)
 	}
 	return nil
 }
@@ -68,12 +90,12 @@ func (p *Page) Wait(ctx context.Context, limit time.Duration, function string, a
 // Click clicks the element as a person would: it must be visible, enabled and not
 // covered, within limit.
 func (p *Page) Click(ctx context.Context, limit time.Duration, selector string) error {
-	return p.do(ctx, limit, "click", map[string]any{"selector": selector}, nil)
+	return p.says(p.tab.click(ctx, limit, selector))
 }
 
 // Screenshot writes a PNG file of what the page shows.
 func (p *Page) Screenshot(ctx context.Context, path string) error {
-	return p.do(ctx, stepLimit, "screenshot", map[string]any{"path": path}, nil)
+	return p.says(p.tab.screenshot(ctx, stepLimit, path))
 }
 
 // Console returns the last lines that the page wrote to its console, its errors and its
@@ -94,28 +116,28 @@ func (p *Page) Errors() []string {
 // Close closes the page and its context.
 func (p *Page) Close(ctx context.Context) error {
 	p.b.mu.Lock()
-	delete(p.b.pages, p.id)
+	delete(p.b.pages, p.tab.id())
 	p.b.mu.Unlock()
-	return p.do(ctx, closeLimit, "close", map[string]any{"context": p.context}, nil)
+	return p.says(p.tab.close(ctx, closeLimit))
 }
 
-func (p *Page) do(ctx context.Context, limit time.Duration, op string, args map[string]any, result any) error {
-	args["page"] = p.id
-	if err := p.b.do(ctx, limit, op, args, result); err != nil {
+// says tells of an error whose it is.
+func (p *Page) says(err error) error {
+	if err != nil {
 		return fmt.Errorf("page %s: %w", p.name, err)
 	}
 	return nil
 }
 
 // note keeps what the page said.
-func (p *Page) note(m message, kind string) {
+func (p *Page) note(s said, kind string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.console) == consoleKept {
 		p.console = slices.Delete(p.console, 0, 1)
 	}
-	p.console = append(p.console, time.Now().Format("15:04:05.000")+" "+kind+": "+m.Text)
-	if m.Event == "error" {
-		p.errors = append(p.errors, m.Text)
+	p.console = append(p.console, time.Now().Format("15:04:05.000")+" "+kind+": "+s.text)
+	if s.event == "error" {
+		p.errors = append(p.errors, s.text)
 	}
 }

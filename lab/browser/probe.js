@@ -2,13 +2,17 @@
 // gives the page a microphone with a known tone. It runs before the page's own scripts
 // and changes what they see in these points only:
 //
-//   getUserMedia         sound is a steady tone; a picture is Chromium's fake camera
+//   getUserMedia         sound is a steady tone; a picture is the browser's fake camera
 //   RTCPeerConnection    each one made is remembered; with probeConfig.codec, the video
 //                        codecs of other names are taken out of remote descriptions
 //   srcObject (setter)   the first frame that a remote video shows is timed
 //
 // Configuration, put in by a script before this one: window.probeConfig = {tone: Hz,
-// codec: 'H264'}. Times are performance.now(), in milliseconds.
+// codec: 'H264', refused: true}. Times are performance.now(), in milliseconds.
+//
+// On a machine without a sound card, Firefox lets audio graphs stand still. There the
+// microphone is its own fake one, with its own tone, whatever the configuration says; and
+// remote sound is recorded, and measured from the recording.
 (() => {
   'use strict';
   const config = window.probeConfig ?? {};
@@ -20,6 +24,7 @@
   const probe = { connections, remoteTracks, firstFrames, clicks };
   window.probe = probe;
 
+  const gecko = navigator.userAgent.includes('Gecko/');
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
   // --- the microphone -------------------------------------------------------------------
@@ -42,6 +47,12 @@
     const native = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (constraints = {}) => {
       if (!constraints.audio && !constraints.video) return native(constraints); // refuses
+      if (config.refused) throw new DOMException('not allowed', 'NotAllowedError');
+      if (gecko) {
+        const all = await native(constraints);
+        for (const t of all.getTracks()) localTracks.add(t);
+        return all;
+      }
       const stream = constraints.video ? await native({ video: constraints.video }) : new MediaStream();
       if (constraints.audio) stream.addTrack(toneTrack());
       for (const t of stream.getTracks()) localTracks.add(t);
@@ -196,14 +207,42 @@
     return analyser;
   }
 
+  // recorded decodes what a track sounds like for ms milliseconds, at 48 kHz, and puts it
+  // through an analyser.
+  async function recorded(track, ms) {
+    const recorder = new MediaRecorder(new MediaStream([track]));
+    const parts = [];
+    recorder.ondataavailable = (e) => parts.push(e.data);
+    const stopped = new Promise((done) => { recorder.onstop = done; });
+    recorder.start();
+    await pause(ms);
+    recorder.stop();
+    await stopped;
+    const file = await new Blob(parts).arrayBuffer();
+    const length = Math.round(48 * ms / 128) * 128; // as an audio graph counts
+    const c = new OfflineAudioContext(1, length, 48000);
+    const source = new AudioBufferSourceNode(c, { buffer: await c.decodeAudioData(file) });
+    const analyser = new AnalyserNode(c, { fftSize: 32768, smoothingTimeConstant: 0 });
+    // From its end, so that the analyser's last samples are sound.
+    source.connect(analyser).connect(c.destination);
+    source.start(0, Math.max(0, source.buffer.duration - ms / 1000));
+    await c.startRendering();
+    return analyser;
+  }
+
   // audio measures the remote sound over the last 0.7 s, after ms milliseconds: the
   // dominant frequency in Hz, to a fraction of one; its margin in dB over everything that
   // is more than 30 Hz away; and the level in dB below full scale.
   probe.audio = async ({ ms = 1500 } = {}) => {
     const track = live('audio');
     if (!track) throw new Error('there is no remote sound');
-    const analyser = listen(track);
-    await pause(ms);
+    let analyser;
+    if (gecko) {
+      analyser = await recorded(track, ms);
+    } else {
+      analyser = listen(track);
+      await pause(ms);
+    }
     const bins = new Float32Array(analyser.frequencyBinCount);
     const samples = new Float32Array(analyser.fftSize);
     analyser.getFloatFrequencyData(bins);
@@ -236,7 +275,8 @@
       const report = await c.getStats();
       const one = { state: c.connectionState };
       for (const s of report.values()) {
-        const pair = s.type === 'transport' && report.get(s.selectedCandidatePairId);
+        // Firefox has no statistics of transports, and marks the pair.
+        const pair = s.type === 'transport' ? report.get(s.selectedCandidatePairId) : s.type === 'candidate-pair' && s.selected && s;
         if (pair) {
           one.local = candidate(report.get(pair.localCandidateId));
           one.remote = candidate(report.get(pair.remoteCandidateId));
