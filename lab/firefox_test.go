@@ -3,36 +3,38 @@
 package lab
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"intercom/internal/control"
 	"intercom/lab/browser"
 )
 
-// newFirefox gives the run's Firefox to a test.
-func newFirefox(t *testing.T) *browser.Browser {
+// running gives one of the run's Firefoxes to a test.
+func running(t *testing.T, firefox func() (*browser.Browser, error)) *browser.Browser {
 	t.Helper()
-	b, err := lab.firefox()
+	b, err := firefox()
 	must(t, err)
 	return b
 }
 
 // newFox opens the demo's page in Firefox.
-func (m *demo) newFox(t *testing.T, who account, c browser.ProbeConfig) *resident {
+func (m *demo) newFox(t *testing.T) *resident {
 	t.Helper()
-	return m.newResidentIn(t, newFirefox(t), who, c)
+	return m.newResidentIn(t, running(t, lab.firefox), anna, browser.ProbeConfig{})
 }
 
 // TestFirefoxAnswers is TestAnswered with a resident's page in Firefox, which has no H.264
 // without a plug-in that it fetches.
 func TestFirefoxAnswers(t *testing.T) {
 	d := lab.door(t)
-	a := d.newFox(t, anna, browser.ProbeConfig{})
+	a := d.newFox(t)
 	d.press(t)
 	d.expect(t, soon, control.Pressed)
 	d.expect(t, soon, control.Ringing)
 	a.answers(t, d.door)
-	noteFirstFrame(t, a.Page, "Firefox "+newFirefox(t).Version())
+	noteFirstFrame(t, a.Page, "Firefox "+running(t, lab.firefox).Version())
 	checkCall(t, a.Page, d.door, browser.FirefoxTone)
 	if got := codec(t, a.Page); got != "video/VP8" {
 		t.Errorf("codec: got %s, want video/VP8", got)
@@ -52,7 +54,7 @@ func TestFirefoxAnswers(t *testing.T) {
 // TestFirefoxDeclines has the page say no, and ring again for the next visitor, who leaves.
 func TestFirefoxDeclines(t *testing.T) {
 	d := lab.door(t)
-	a := d.newFox(t, anna, browser.ProbeConfig{})
+	a := d.newFox(t)
 	d.press(t)
 	a.is(t, soon, "ringing")
 	a.click(t, "#decline")
@@ -72,7 +74,7 @@ func TestFirefoxDeclines(t *testing.T) {
 // hang up.
 func TestFirefoxCalls(t *testing.T) {
 	d := lab.door(t)
-	a := d.newFox(t, anna, browser.ProbeConfig{})
+	a := d.newFox(t)
 	a.click(t, "#calldoor")
 	if e := d.expect(t, soon, control.Incoming); e.User != anna.id {
 		t.Errorf("incoming: from user %d, want %d", e.User, anna.id)
@@ -86,11 +88,27 @@ func TestFirefoxCalls(t *testing.T) {
 	d.off(t)
 }
 
+// TestFirefoxHiddenAddresses is TestHiddenAddresses in Firefox.
+func TestFirefoxHiddenAddresses(t *testing.T) {
+	d := lab.door(t)
+	a := d.newResidentIn(t, running(t, lab.hidden), anna, browser.ProbeConfig{})
+	d.press(t)
+	a.answers(t, d.door)
+	noteFirstFrame(t, a.Page, "Firefox, mDNS candidates only")
+	got := pathOf(t, a.Page)
+	if len(got.Offered) == 0 || slices.ContainsFunc(got.Offered, func(o string) bool { return !strings.HasSuffix(o, ".local") }) {
+		t.Errorf("the page offers %q, want names under .local only", got.Offered)
+	}
+	checkCall(t, a.Page, d.door, browser.FirefoxTone)
+	a.click(t, "#hangup")
+	d.expect(t, soon, control.Ended)
+}
+
 // TestFirefoxInGroup has a press ring at a phone in Firefox and at one in Chromium. The first
 // one that answers has the call, the other one is quiet.
 func TestFirefoxInGroup(t *testing.T) {
 	h, d := lab.house(t)
-	fox := newPhoneIn(t, newFirefox(t), h.server, anna, browser.ProbeConfig{})
+	fox := newPhoneIn(t, running(t, lab.firefox), h.server, anna, browser.ProbeConfig{})
 	chrome := newPhone(t, h.server, ben, browser.ProbeConfig{Tone: benTone})
 	for _, turn := range []struct {
 		name          string
@@ -118,4 +136,30 @@ func TestFirefoxInGroup(t *testing.T) {
 			turn.first.next(t, quick, "closed")
 		})
 	}
+}
+
+// TestFirefoxReconnects is the loss of a network for good, of TestMediaCut, in Firefox:
+// it notices by its own means, and the SDK makes another connection.
+func TestFirefoxReconnects(t *testing.T) {
+	c, err := lab.coturn()
+	must(t, err)
+	h, d := lab.house(t)
+	network := newPath(t, c.address)
+	a := newPhoneIn(t, running(t, lab.hidden), h.behindTURN(network.address), carl, browser.ProbeConfig{})
+	begun := d.count()
+	d.pressNamed(t, carl.login)
+	a.next(t, soon, "call-received")
+	a.answers(t, d)
+	before := a.now(t)
+	network.cut()
+	must(t, a.Wait(t.Context(), comesBack, "() => phone.events.findLast((e) => e.type === 'reconnect')?.state === 'reconnected'", nil))
+	lab.note("Firefox: network lost for good, a picture again %.1f s later", float64(a.now(t)-before)/1000)
+	checkCall(t, a.Page, d, browser.FirefoxTone)
+	must(t, a.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
+	d.expect(t, soon, control.Opened)
+	d.expect(t, soon, control.Locked)
+	d.never(t, begun, control.Ended)
+	a.none(t, "closed")
+	a.hangsUp(t, d)
+	a.next(t, quick, "closed")
 }

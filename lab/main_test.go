@@ -27,7 +27,8 @@ type suite struct {
 	out     string // this run's folder in lab/out
 	browser *browser.Browser
 	firefox func() (*browser.Browser, error)
-	pages   *httptest.Server // phone.html and the SDK
+	hidden  func() (*browser.Browser, error) // a Firefox that hides addresses
+	pages   *httptest.Server                 // phone.html and the SDK
 	prosody func() (*prosody, error)
 	coturn  func() (*coturn, error)
 	demo    func() (*demo, error)
@@ -91,6 +92,12 @@ func (s *suite) start() error {
 	s.demo = sync.OnceValues(func() (*demo, error) { return startDemo("demo", "") })
 	s.firefox = sync.OnceValues(func() (*browser.Browser, error) {
 		return s.startBrowser("firefox", browser.StartFirefox, browser.Config{})
+	})
+	s.hidden = sync.OnceValues(func() (*browser.Browser, error) {
+		return s.startBrowser("firefox-hidden", browser.StartFirefox, browser.Config{Preferences: map[string]any{
+			"media.peerconnection.ice.obfuscate_host_addresses": true,
+			"media.peerconnection.ice.loopback":                 true, // else it believes no STUN or TURN server there
+		}})
 	})
 	s.browser, err = s.newBrowser("browser", browser.Config{})
 	return err

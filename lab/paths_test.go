@@ -33,8 +33,7 @@ func pathOf(t *testing.T, p *browser.Page) mediaPath {
 		const c = probe.connections.findLast((c) => c.connectionState === 'connected');
 		const all = await c.getStats();
 		const transport = [...all.values()].find((s) => s.type === 'transport');
-		// Firefox has no statistics of transports, and marks the pair.
-		const pair = transport ? all.get(transport.selectedCandidatePairId) : [...all.values()].find((s) => s.type === 'candidate-pair' && s.selected);
+		const pair = all.get(transport.selectedCandidatePairId);
 		return {
 			local: all.get(pair.localCandidateId),
 			remote: all.get(pair.remoteCandidateId),

@@ -48,8 +48,10 @@ type Config struct {
 	Executable string
 	// Flags are more of the browser's.
 	Flags []string
+	// Preferences are more of Firefox's, or others than ours: booleans, numbers, texts.
+	Preferences map[string]any
 	// Private gives pages neither camera nor microphone, and names under .local in place
-	// of the host's addresses.
+	// of the host's addresses. For Chromium only.
 	Private bool
 	// Wrap is a command, with its arguments, that runs the command it is given, such as
 	// nsenter; empty: none. The driver is run by it, and so is the browser. For Chromium only.

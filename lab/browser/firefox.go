@@ -21,7 +21,8 @@ import (
 )
 
 // preferences make Firefox work without any traffic of its own, beside those that it sets by
-// itself when it is driven.
+// itself when it is driven. They give every page a camera and a microphone, without a person
+// who allows it, and let it see the host's addresses, as those do that may use them.
 var preferences = map[string]any{
 	"app.normandy.enabled":                       false,
 	"browser.topsites.contile.enabled":           false,
@@ -30,23 +31,16 @@ var preferences = map[string]any{
 	"extensions.systemAddon.update.enabled":      false,
 	"media.autoplay.default":                     0,     // anything plays
 	"media.gmp-manager.updateEnabled":            false, // the plug-in for H.264
+	"media.navigator.permission.disabled":        true,
+	"media.navigator.streams.fake":               true,
+	obfuscate:                                    false,
 	"network.captive-portal-service.enabled":     false,
 	"network.connectivity-service.enabled":       false,
 	"services.settings.server":                   "data:,",
 }
 
-// allowed give every page a camera and a microphone, without a person who allows it. A page
-// that uses one sees the host's addresses.
-var allowed = map[string]any{
-	"media.navigator.permission.disabled": true,
-	"media.navigator.streams.fake":        true,
-}
-
-// refused give it none.
-var refused = map[string]any{
-	"permissions.default.camera":     2,
-	"permissions.default.microphone": 2,
-}
+// obfuscate names the preference for names under .local in place of addresses.
+const obfuscate = "media.peerconnection.ice.obfuscate_host_addresses"
 
 // firefox is a Firefox with a profile that goes with it.
 type firefox struct {
@@ -58,8 +52,8 @@ type firefox struct {
 }
 
 func startFirefox(ctx context.Context, c Config, log io.Writer, note func(said)) (*firefox, error) {
-	if len(c.Wrap) > 0 {
-		return nil, errors.New("start browser: Firefox cannot be wrapped: it is not reached from outside")
+	if len(c.Wrap) > 0 || c.Private {
+		return nil, errors.New("start browser: Wrap and Private are for Chromium")
 	}
 	executable := c.executable("FIREFOX", "/usr/bin/firefox-esr")
 	if _, err := os.Stat(executable); err != nil {
@@ -77,7 +71,11 @@ func startFirefox(ctx context.Context, c Config, log io.Writer, note func(said))
 }
 
 func (f *firefox) start(ctx context.Context, executable string, c Config, log io.Writer, note func(said)) error {
-	if err := os.WriteFile(filepath.Join(f.profile, "user.js"), userJS(c.Private), 0o600); err != nil {
+	file, err := userJS(c.Preferences)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(f.profile, "user.js"), file, 0o600); err != nil {
 		return err
 	}
 	args := append([]string{"--headless", "--no-remote", "--profile", f.profile, "--remote-debugging-port", "0", "--remote-allow-origins", origin}, c.Flags...)
@@ -114,23 +112,19 @@ func (f *firefox) start(ctx context.Context, executable string, c Config, log io
 	return f.do(ctx, stepLimit, "session.subscribe", map[string]any{"events": []string{"log.entryAdded", "network.fetchError"}}, nil)
 }
 
-// userJS is a profile's file of preferences.
-func userJS(private bool) []byte {
+// userJS is a profile's file of preferences: ours, and a test's.
+func userJS(more map[string]any) ([]byte, error) {
 	all := maps.Clone(preferences)
-	if private {
-		maps.Copy(all, refused)
-	} else {
-		maps.Copy(all, allowed)
-	}
+	maps.Copy(all, more)
 	var file bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		value, err := json.Marshal(all[name])
 		if err != nil {
-			panic(err) // they are above
+			return nil, fmt.Errorf("preference %s: %w", name, err)
 		}
 		fmt.Fprintf(&file, "user_pref(%q, %s);\n", name, value)
 	}
-	return file.Bytes()
+	return file.Bytes(), nil
 }
 
 // run starts the process and gives the address that it listens at, once it does.
@@ -216,7 +210,7 @@ func event(note func(said), method string, params json.RawMessage) {
 	case p.Type == "console":
 		note(said{p.Source.Context, "console", p.Method, p.Text})
 	case strings.HasPrefix(p.Text, "XML Parsing Error"):
-		// What DOMParser was given is no XML: the SDK asks of all that arrives.
+		// The SDK gives DOMParser elements in place of texts. Its caller sees it from the result.
 	case p.Type == "javascript":
 		for _, at := range p.StackTrace.CallFrames {
 			p.Text += fmt.Sprintf("\n    at %s (%s:%d)", at.FunctionName, at.URL, at.LineNumber+1)

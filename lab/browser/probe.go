@@ -13,8 +13,6 @@ const FirefoxTone = 1000.0
 type ProbeConfig struct {
 	// Tone is the frequency of the page's microphone, in Hz; in Firefox it is FirefoxTone.
 	Tone float64 `json:"tone,omitempty"`
-	// Refused says that nobody allows the page a camera or a microphone.
-	Refused bool `json:"refused,omitempty"`
 	// Codec, if set, is the only video codec that the page accepts, such as "H264".
 	Codec string `json:"codec,omitempty"`
 }

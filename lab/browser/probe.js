@@ -8,7 +8,7 @@
 //   srcObject (setter)   the first frame that a remote video shows is timed
 //
 // Configuration, put in by a script before this one: window.probeConfig = {tone: Hz,
-// codec: 'H264', refused: true}. Times are performance.now(), in milliseconds.
+// codec: 'H264'}. Times are performance.now(), in milliseconds.
 //
 // On a machine without a sound card, Firefox lets audio graphs stand still. There the
 // microphone is its own fake one, with its own tone, whatever the configuration says; and
@@ -47,7 +47,6 @@
     const native = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (constraints = {}) => {
       if (!constraints.audio && !constraints.video) return native(constraints); // refuses
-      if (config.refused) throw new DOMException('not allowed', 'NotAllowedError');
       if (gecko) {
         const all = await native(constraints);
         for (const t of all.getTracks()) localTracks.add(t);
@@ -275,8 +274,7 @@
       const report = await c.getStats();
       const one = { state: c.connectionState };
       for (const s of report.values()) {
-        // Firefox has no statistics of transports, and marks the pair.
-        const pair = s.type === 'transport' ? report.get(s.selectedCandidatePairId) : s.type === 'candidate-pair' && s.selected && s;
+        const pair = s.type === 'transport' && report.get(s.selectedCandidatePairId);
         if (pair) {
           one.local = candidate(report.get(pair.localCandidateId));
           one.remote = candidate(report.get(pair.remoteCandidateId));
