@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"intercom/internal/control"
 	"intercom/lab/browser"
@@ -150,10 +151,11 @@ func TestFirefoxReconnects(t *testing.T) {
 	d.pressNamed(t, carl.login)
 	a.next(t, soon, "call-received")
 	a.answers(t, d)
-	before := a.now(t)
+	before, lost := a.now(t), time.Now()
 	network.cut()
 	must(t, a.Wait(t.Context(), comesBack, "() => phone.events.findLast((e) => e.type === 'reconnect')?.state === 'reconnected'", nil))
-	lab.note("Firefox: network lost for good, a picture again %.1f s later", float64(a.now(t)-before)/1000)
+	lab.note("Firefox: network lost for good, a picture again %.1f s later", firstFrame(t, a.Page, before).Sub(lost).Seconds())
+	settles(t, a.Page, "#remote")
 	checkCall(t, a.Page, d, browser.FirefoxTone)
 	must(t, a.Eval(t.Context(), "() => phone.unlock(phone.session.initiatorID)", nil, nil))
 	d.expect(t, soon, control.Opened)

@@ -26,14 +26,7 @@ func TestPageReconnects(t *testing.T) {
 		}`, nil, nil))
 		must(t, a.Wait(t.Context(), 20*time.Second, "(n) => probe.connections.length === n && probe.connections.at(-1).connectionState === 'connected'", n))
 		must(t, a.Wait(t.Context(), soon, "() => probe.connections.slice(0, -1).every((c) => c.connectionState === 'closed')", nil))
-		// The page's <video> is empty for a moment, between the old stream and the new one's
-		// first frames: what is measured is what comes after.
-		must(t, a.Eval(t.Context(), `() => new Promise((shown) => {
-			const video = document.querySelector('#video');
-			let frames = 0;
-			const next = () => (++frames === 10 ? shown() : video.requestVideoFrameCallback(next));
-			video.requestVideoFrameCallback(next);
-		})`, nil, nil))
+		settles(t, a.Page, "#video")
 		checkCall(t, a.Page, d.door, annaTone)
 	}
 	a.is(t, quick, "talking")
@@ -44,4 +37,16 @@ func TestPageReconnects(t *testing.T) {
 	a.click(t, "#hangup")
 	d.expect(t, soon, control.Ended)
 	a.is(t, soon, "ready")
+}
+
+// settles waits until a <video> has shown ten more frames. It is empty for a moment, between
+// an old stream and the new one's first frames: what is measured is what comes after.
+func settles(t *testing.T, p *browser.Page, selector string) {
+	t.Helper()
+	must(t, p.Eval(t.Context(), `(selector) => new Promise((shown) => {
+		const video = document.querySelector(selector);
+		let frames = 0;
+		const next = () => (++frames === 10 ? shown() : video.requestVideoFrameCallback(next));
+		video.requestVideoFrameCallback(next);
+	})`, selector, nil))
 }
