@@ -23,7 +23,40 @@ const (
 
 // perform does one effect.
 func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
-	now := time.Now()
+	switch e {
+	case prepareOffer, renewOffer, applyAnswer, prepareAnswer:
+		l.performDescription(ctx, p, e, c)
+	case prepareReoffer, updateReoffer, sendReoffer, applyReanswer, prepareReanswer, sendReanswer, repeatReanswer:
+		l.performReconnect(ctx, p, e, c)
+	case keepCandidates, addCandidates, holdCandidate, sendHeld, sendCandidate, resendAll:
+		l.performCandidates(p, e, c)
+	case sendCall, sendAccept, repeatAccept, sendReject, sendHangUp:
+		l.performSignals(p, e, c)
+	case beatOthers, callOff, sendElsewhere, keepInfo:
+		l.performGroup(ctx, p, e, c)
+	case armDial, armAnswer, armWatch, armLimit, armGiveUp, armGrace, armFirst, armParting, armRetry, armResend, stopRinging, stopWaiting:
+		l.performTimers(ctx, p, e)
+	case tellAccepted, tellRejected, tellHungUp, tellNotAnswered, tellReconnecting, tellReconnected, tellReconnectFailed, tellInvalid:
+		l.performEvents(p, e, c)
+	case bind:
+		p.bound, p.device = true, c.signal.Device
+		p.traffic.reached(momentAccepted)
+	case rebind:
+		l.rebind(p, c.signal.Device)
+	case keepOffer:
+		p.bound, p.device, p.offer = true, c.signal.Device, c.signal.SDP
+	case cross:
+		l.cross(p, c.signal)
+	case probeLink:
+		l.probe(ctx)
+	case release:
+		l.release(p)
+	}
+}
+
+// performDescription does what concerns the descriptions of a call: ours is made by the
+// worker of the peer, which is given theirs.
+func (l *loop) performDescription(ctx context.Context, p *peer, e effect, c cause) {
 	switch e {
 	case prepareOffer:
 		if p.conn == nil {
@@ -39,24 +72,10 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 	case renewOffer:
 		l.connect(ctx, p)
 		l.give(p, job{kind: makeOffer})
-	case sendCall:
-		if l.tooSoon(p, now) {
-			return
-		}
-		l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.callInfo()})
-	case bind:
-		p.bound, p.device = true, c.signal.Device
-		p.traffic.reached(momentAccepted)
 	case applyAnswer:
 		p.ufrag = iceUfrag(c.signal.SDP)
 		l.give(p, job{kind: takeAnswer, sdp: c.signal.SDP})
 		l.giveKept(p)
-	case cross:
-		l.cross(p, c.signal)
-	case keepOffer:
-		p.bound, p.device, p.offer = true, c.signal.Device, c.signal.SDP
-	case beatOthers, callOff, sendElsewhere, keepInfo, armWatch:
-		l.performGroup(ctx, p, e, c)
 	case prepareAnswer:
 		p.traffic.reached(momentAccepted)
 		if c.signal == nil { // it was asked for, and not by the peer
@@ -66,38 +85,40 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		l.connect(ctx, p)
 		l.give(p, job{kind: makeAnswer, sdp: p.offer})
 		l.giveKept(p)
+	}
+}
+
+// performSignals sends what a call begins and ends with.
+func (l *loop) performSignals(p *peer, e effect, c cause) {
+	now := time.Now()
+	switch e {
+	case sendCall:
+		if !l.tooSoon(p, now) {
+			l.send(p, &signaling.Signal{Kind: signaling.Call, SDP: c.report.sdp, Info: p.callInfo()})
+		}
 	case sendAccept:
-		p.answer, p.acceptSent = c.report.sdp, now
-		p.sent = len(p.ours)
-		l.send(p, &signaling.Signal{Kind: signaling.Accept, Device: p.device, SDP: p.answer, Info: p.info})
+		p.answer, p.sent = c.report.sdp, len(p.ours)
+		l.accept(p, now)
 	case repeatAccept:
 		if p.answer != "" && now.Sub(p.acceptSent) >= repeatAfter {
-			p.acceptSent = now
-			l.send(p, &signaling.Signal{Kind: signaling.Accept, Device: p.device, SDP: p.answer, Info: p.info})
+			l.accept(p, now)
 		}
 	case sendReject:
 		l.send(p, &signaling.Signal{Kind: signaling.Reject, Device: p.device, Info: c.info})
 	case sendHangUp:
 		l.send(p, &signaling.Signal{Kind: signaling.HangUp, Device: p.device, Info: c.info})
-	case keepCandidates, addCandidates, holdCandidate, sendHeld, sendCandidate, resendAll:
-		l.performCandidates(p, e, c)
-	case armDial:
-		p.dial = now.Add(l.dialGap(p))
-	case armAnswer:
-		p.ring = now.Add(l.cfg.Timers.Answer)
-	case armLimit:
-		p.limit = now.Add(l.cfg.Timers.Disconnect)
-	case armResend:
-		p.resend = now.Add(resendTime)
-	case stopRinging:
-		p.dial, p.ring = time.Time{}, time.Time{}
-	case stopWaiting:
-		p.limit, p.grace, p.lost = time.Time{}, time.Time{}, time.Time{}
-		p.leaving = leaving{}
-		p.met = true
-		l.acquaint(ctx, p)
-	case release:
-		l.release(p)
+	}
+}
+
+// accept sends our answer.
+func (l *loop) accept(p *peer, now time.Time) {
+	p.acceptSent = now
+	l.send(p, &signaling.Signal{Kind: signaling.Accept, Device: p.device, SDP: p.answer, Info: p.info})
+}
+
+// performEvents tells the application.
+func (l *loop) performEvents(p *peer, e effect, c cause) {
+	switch e {
 	case tellAccepted:
 		l.emit(Accepted{l.head(p, p.device), c.info})
 	case tellRejected:
@@ -106,10 +127,20 @@ func (l *loop) perform(ctx context.Context, p *peer, e effect, c cause) {
 		l.emit(HungUp{l.head(p, c.signal.Device), c.info, c.live, c.notLive})
 	case tellNotAnswered:
 		l.emit(NotAnswered{l.head(p, "")})
+	case tellReconnecting:
+		if !p.told {
+			p.told = true
+			l.emit(Reconnect{l.head(p, p.device), Reconnecting})
+		}
+	case tellReconnected:
+		if p.told {
+			p.told = false
+			l.emit(Reconnect{l.head(p, p.device), Reconnected})
+		}
+	case tellReconnectFailed:
+		l.emit(Reconnect{l.head(p, p.device), ReconnectFailed})
 	case tellInvalid:
 		l.invalid(p, c.signal, ErrOutOfPlace)
-	default:
-		l.performReconnect(ctx, p, e, c)
 	}
 }
 
@@ -200,7 +231,7 @@ func (l *loop) release(p *peer) {
 		p.conn.close()
 		p.conn = nil
 	}
-	p.dial, p.ring, p.grace, p.limit, p.resend = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	p.deadlines = deadlines{}
 	// The session is remembered, not what it was made of.
 	p.offer, p.answer, p.reanswer, p.described, p.ours, p.theirs = "", "", "", "", nil, nil
 	if l.peers[p.key()] != p {

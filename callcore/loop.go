@@ -404,51 +404,6 @@ func (l *loop) reported(ctx context.Context, r report) {
 	}
 }
 
-// untilDue is the time until the next timer of any peer; long if there is none.
-func (l *loop) untilDue() time.Duration {
-	d := time.Hour
-	if !l.reserve.due.IsZero() {
-		d = max(0, time.Until(l.reserve.due))
-	}
-	for _, s := range l.sessions {
-		for _, p := range s.peers {
-			for _, t := range []time.Time{p.dial, p.ring, p.grace, p.limit, p.resend, p.claim.end()} {
-				if !t.IsZero() {
-					d = min(d, max(0, time.Until(t)))
-				}
-			}
-		}
-	}
-	return d
-}
-
-// timersDue fires what is due, the most final first: at 60 s a call is not repeated but
-// given up.
-func (l *loop) timersDue(ctx context.Context) {
-	now := time.Now()
-	l.ended.expire(now)
-	l.forgetFarewells(now)
-	if due := l.reserve.due; !due.IsZero() && !due.After(now) {
-		l.tend(ctx)
-	}
-	for _, s := range slices.Clone(l.sessions) {
-		for _, p := range s.peers {
-			if due := p.claim.end(); !due.IsZero() && !due.After(now) {
-				l.claimDue(p)
-			}
-			for _, t := range []struct {
-				at *time.Time
-				in input
-			}{{&p.limit, limitDue}, {&p.ring, answerDue}, {&p.grace, graceDue}, {&p.dial, dialDue}, {&p.resend, resendDue}} {
-				if !t.at.IsZero() && !t.at.After(now) {
-					*t.at = time.Time{}
-					l.step(ctx, p, t.in, cause{})
-				}
-			}
-		}
-	}
-}
-
 // isEnd tells errors that only say that somebody stopped waiting.
 func isEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

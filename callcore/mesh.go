@@ -220,13 +220,6 @@ func (l *loop) performGroup(ctx context.Context, p *peer, e effect, c cause) {
 		}
 	case keepInfo:
 		p.info = c.info
-	case armWatch:
-		// Who accepts at the last moment may be called, or call, one interval later.
-		least := time.Now().Add(leastWatch)
-		if p.ring.Before(least) {
-			p.ring = least
-		}
-		p.ring = p.ring.Add(l.dialGap(p))
 	}
 }
 

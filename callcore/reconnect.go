@@ -130,59 +130,8 @@ func (p *peer) follows(in input) bool {
 	return false
 }
 
-// performReconnect does the effects that only reconnections have.
+// performReconnect does what concerns the descriptions of a reconnection.
 func (l *loop) performReconnect(ctx context.Context, p *peer, e effect, c cause) {
-	now := time.Now()
-	switch e {
-	case rebind:
-		if p.device != c.signal.Device {
-			l.log.Info("call continues on another device", keyCall, p.wire, keyPeer, int64(p.user), keyFrom, p.device, keyDev, c.signal.Device)
-			p.device = c.signal.Device
-		}
-		p.gone = false
-	case armGiveUp:
-		if p.lost.IsZero() {
-			p.lost = now
-		}
-		p.limit = p.lost.Add(l.cfg.Timers.Disconnect)
-	case armGrace:
-		p.grace = now.Add(graceTime)
-	case armFirst:
-		p.grace = now.Add(firstTime)
-	case armParting:
-		up := p.lost.IsZero()
-		if up {
-			p.lost = now
-		}
-		p.limit = p.lost.Add(min(partedTime, l.cfg.Timers.Disconnect))
-		p.grace = now.Add(farewellTime)
-		l.parted(p, up)
-	case armRetry:
-		p.grace = now.Add(retryTime)
-		if l.polite(p) {
-			p.grace = now.Add(politeRetryTime)
-		}
-	case probeLink:
-		l.probe(ctx)
-	case tellReconnecting:
-		if !p.told {
-			p.told = true
-			l.emit(Reconnect{l.head(p, p.device), Reconnecting})
-		}
-	case tellReconnected:
-		if p.told {
-			p.told = false
-			l.emit(Reconnect{l.head(p, p.device), Reconnected})
-		}
-	case tellReconnectFailed:
-		l.emit(Reconnect{l.head(p, p.device), ReconnectFailed})
-	default:
-		l.performDescription(ctx, p, e, c)
-	}
-}
-
-// performDescription does those that make, take or send a description.
-func (l *loop) performDescription(ctx context.Context, p *peer, e effect, c cause) {
 	switch e {
 	case prepareReoffer:
 		p.offerID, p.theirID, p.reanswer, p.ufrag, p.theirs = uuid.NewString(), "", "", "", nil
@@ -215,6 +164,15 @@ func (l *loop) performDescription(ctx context.Context, p *peer, e effect, c caus
 			l.sendDescription(p, signaling.Description{OfferID: p.theirID, Type: typeAnswer, SDP: p.reanswer})
 		}
 	}
+}
+
+// rebind goes on with the call on the device that a signal is from.
+func (l *loop) rebind(p *peer, device string) {
+	if p.device != device {
+		l.log.Info("call continues on another device", keyCall, p.wire, keyPeer, int64(p.user), keyFrom, p.device, keyDev, device)
+		p.device = device
+	}
+	p.gone = false
 }
 
 // sendDescription sends an offer or an answer to the device in the call, and to no other. If

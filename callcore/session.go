@@ -258,10 +258,9 @@ type peer struct {
 	acceptSent time.Time
 	called     time.Time // last, if he is a member of a conference of somebody else's
 
-	dial, ring, grace, limit, resend time.Time // when the timers are due; zero: off
-
 	messages bucket // from the device in the call
 
+	deadlines
 	reconnection
 	succession
 }
