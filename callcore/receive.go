@@ -19,72 +19,109 @@ const (
 	rtcpSize = 1500
 )
 
-// readTrack reads what a peer sends until the connection closes. Sound is played; pictures
-// are shown if there is a display.
-func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
-	codec := codecOf(t.Codec().MimeType)
-	var player capture.Player
-	if codec == capture.Opus {
-		p, err := w.cfg.Media.Play(w.peer.user, codec)
-		if err != nil {
-			w.report(ctx, report{what: trackFailed, codec: codec, err: err})
-		} else {
-			player = p
-			defer player.Close()
-		}
+// stream is what a peer sends on one track. It belongs to the goroutine that reads it.
+type stream struct {
+	codec   capture.Codec
+	player  capture.Player // nil: it is not heard
+	screen  *screen        // nil: it is not seen
+	count   *trackTraffic
+	quality reception
+
+	header  rtp.Header // of the last packet
+	payload []byte     // its own, without padding; borrowed
+}
+
+// openStream finds who hears or sees a track: sound is played; pictures are shown if there
+// is a display. What nobody takes is counted all the same.
+func (w *conn) openStream(ctx context.Context, t *webrtc.TrackRemote) *stream {
+	c := codecOf(t.Codec().MimeType)
+	s := &stream{codec: c, count: w.peer.traffic.of(c), quality: reception{rate: c.ClockRate()}}
+	var err error
+	if c == capture.Opus {
+		s.player, err = w.cfg.Media.Play(w.peer.user, c)
+	} else {
+		s.screen, err = w.show(t, c)
 	}
-	screen, err := w.show(t, codec)
 	if err != nil {
-		w.report(ctx, report{what: trackFailed, codec: codec, err: err})
+		s.player, s.screen = nil, nil
+		w.report(ctx, report{what: trackFailed, codec: c, err: err})
 	}
-	if screen != nil {
-		defer screen.viewer.Close()
+	return s
+}
+
+func (s *stream) close() {
+	if s.player != nil {
+		s.player.Close()
 	}
+	if s.screen != nil {
+		s.screen.viewer.Close()
+	}
+}
+
+// readTrack reads what a peer sends until the connection closes.
+func (w *conn) readTrack(ctx, up context.Context, t *webrtc.TrackRemote) {
+	s := w.openStream(ctx, t)
+	defer s.close()
 	buf := make([]byte, rtpSize)
-	var header rtp.Header
-	count := w.peer.traffic.of(codec)
-	quality := reception{rate: codec.ClockRate()}
-	for first := true; ; first = false {
+	for first := true; ; {
 		n, _, err := t.Read(buf)
 		if err != nil {
 			return
 		}
-		now := time.Now()
-		start, err := header.Unmarshal(buf[:n])
-		if err != nil {
+		packet, now := buf[:n], time.Now()
+		if s.parse(packet) != nil {
 			continue
 		}
-		end := n
-		if header.Padding && n > start {
-			end = max(start, n-int(buf[n-1]))
-		}
-		at := now.Sub(w.peer.traffic.begin)
-		count.received(end-start, at)
-		quality.take(&header, at, count)
+		s.counted(now.Sub(w.peer.traffic.begin))
 		w.heard.Store(int64(max(1, now.Sub(w.born))))
 		if first {
+			first = false
 			w.peer.traffic.reached(momentFirstReceived)
 			<-up.Done() // that it is connected is told first
-			w.report(ctx, report{what: trackStarted, codec: codec})
+			w.report(ctx, report{what: trackStarted, codec: s.codec})
 		}
-		if webrtc.PayloadType(header.PayloadType) != t.PayloadType() {
-			continue
+		if webrtc.PayloadType(s.header.PayloadType) == t.PayloadType() {
+			s.deliver(packet, now)
 		}
-		if screen != nil {
-			screen.take(buf[:n], now) // padding as well: its numbers are not missing
+	}
+}
+
+// parse takes a packet apart.
+func (s *stream) parse(packet []byte) error {
+	start, err := s.header.Unmarshal(packet)
+	if err != nil {
+		return err
+	}
+	end := len(packet)
+	if s.header.Padding && end > start {
+		end = max(start, end-int(packet[end-1]))
+	}
+	s.payload = packet[start:end]
+	return nil
+}
+
+// counted counts the last packet, which arrived at a moment of a monotonic clock.
+func (s *stream) counted(at time.Duration) {
+	s.count.received(len(s.payload), at)
+	s.quality.take(&s.header, at, s.count)
+}
+
+// deliver hands the last packet to who hears or sees it.
+func (s *stream) deliver(packet []byte, now time.Time) {
+	if s.screen != nil {
+		s.screen.take(packet, now) // padding as well: its numbers are not missing
+	}
+	if len(s.payload) == 0 {
+		return
+	}
+	if s.codec.IsVideo() {
+		if s.quality.newPicture(s.header.Timestamp) {
+			s.count.picturesReceived.n.Add(1)
 		}
-		if end == start {
-			continue
-		}
-		if codec.IsVideo() {
-			if quality.newPicture(header.Timestamp) {
-				count.picturesReceived.n.Add(1)
-			}
-			count.picturesReceived.setSize(payloadPicture(codec, buf[start:end]))
-		}
-		if player != nil {
-			player.Write(capture.Received{Sequence: header.SequenceNumber, Timestamp: header.Timestamp, Arrival: now, Payload: buf[start:end]})
-		}
+		s.count.picturesReceived.setSize(payloadPicture(s.codec, s.payload))
+	}
+	if s.player != nil {
+		s.player.Write(capture.Received{Sequence: s.header.SequenceNumber, Timestamp: s.header.Timestamp, Arrival: now, Payload: s.payload})
 	}
 }
 
