@@ -21,6 +21,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"intercom/hw"
+	"intercom/hw/edges"
 )
 
 // consumer is who uses a line, as other programs see it.
@@ -37,10 +38,11 @@ func (Lines) Inputs(lines ...hw.Line) (hw.Inputs, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("inputs: no lines")
 	}
-	in, err := newInputs()
+	queue, err := edges.New()
 	if err != nil {
 		return nil, err
 	}
+	in := &inputs{queue: queue}
 	for _, l := range lines {
 		if err := in.take(l); err != nil {
 			return nil, errors.Join(err, in.Close())

@@ -1,20 +1,19 @@
 package cdev
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/warthog618/go-gpiocdev/uapi"
 	"golang.org/x/sys/unix"
 
 	"intercom/hw"
+	"intercom/hw/edges"
 )
 
 // QueueSize is how many edges of one line the kernel keeps for a reader. Then the oldest
@@ -30,16 +29,9 @@ const eventSize = 48
 // It reads them by itself: the library's watcher spins when a chip is unplugged, and does
 // not merge the lines of several chips by time.
 type inputs struct {
-	wake int // an eventfd: written when Next must look up
-
-	reading sync.Mutex // held by Next; guards what follows
-	lines   []*input
-	edges   []hw.Edge // not yet told; sorted by time
-	last    time.Time // of what was told
-	again   time.Time // when lines whose chip is gone are looked for once more
-
-	mu     sync.Mutex
-	closed bool
+	queue *edges.Queue // its Next, one at a time, uses what follows
+	lines []*input
+	again time.Time // when lines whose chip is gone are looked for once more
 }
 
 // input is one line.
@@ -55,14 +47,6 @@ const goneTime = time.Second
 
 var errGone = errors.New("its GPIO chip is gone; the line is taken again when it is back")
 
-func newInputs() (*inputs, error) {
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("inputs: eventfd: %w", err)
-	}
-	return &inputs{wake: wake}, nil
-}
-
 // take requests a line and notes its level.
 func (in *inputs) take(l hw.Line) error {
 	if slices.ContainsFunc(in.lines, func(other *input) bool { return other.Name == l.Name }) {
@@ -73,7 +57,7 @@ func (in *inputs) take(l hw.Line) error {
 		return err
 	}
 	in.lines = append(in.lines, i)
-	in.edges = append(in.edges, hw.Edge{Line: i.Name, Active: i.said, At: time.Now()})
+	in.queue.Add(hw.Edge{Line: i.Name, Active: i.said, At: time.Now()})
 	return nil
 }
 
@@ -117,31 +101,7 @@ func (p place) open(l hw.Line) (int, error) {
 }
 
 // Next is part of hw.Inputs.
-func (in *inputs) Next(ctx context.Context) (hw.Edge, error) {
-	in.reading.Lock()
-	defer in.reading.Unlock()
-	stop := context.AfterFunc(ctx, in.poke)
-	defer stop()
-	for {
-		switch {
-		case in.isClosed():
-			return hw.Edge{}, fmt.Errorf("inputs: %w", os.ErrClosed)
-		case ctx.Err() != nil:
-			return hw.Edge{}, ctx.Err()
-		case len(in.edges) > 0:
-			e := in.edges[0]
-			in.edges = in.edges[1:]
-			if e.At.Before(in.last) { // two clocks were read
-				e.At = in.last
-			}
-			in.last = e.At
-			return e, nil
-		}
-		if err := in.wait(); err != nil {
-			return hw.Edge{}, err
-		}
-	}
-}
+func (in *inputs) Next(ctx context.Context) (hw.Edge, error) { return in.queue.Next(ctx, in.wait) }
 
 // takeAgain takes lines whose chip was gone and is back. A level that has changed meanwhile is
 // an edge.
@@ -157,37 +117,28 @@ func (in *inputs) takeAgain() error {
 			continue
 		}
 		if l.said != before {
-			in.edges = append(in.edges, hw.Edge{Line: l.Name, Active: l.said, At: time.Now()})
+			in.queue.Add(hw.Edge{Line: l.Name, Active: l.said, At: time.Now()})
 		}
 	}
 	return missing
 }
 
-// wait fills in.edges with all that the kernel has, or returns when it was poked. Lines whose
-// chip is gone are an error from time to time; the others go on.
+// wait takes all that the kernel has, or returns when the queue is to. Lines whose chip is
+// gone are an error from time to time; the others go on.
 func (in *inputs) wait() error {
-	limit := -1 // ms
+	var until time.Time
 	if slices.ContainsFunc(in.lines, func(l *input) bool { return l.fd < 0 }) {
-		if left := time.Until(in.again); left > 0 {
-			limit = int(left.Milliseconds()) + 1
-		} else {
+		if until = in.again; !time.Now().Before(until) {
 			in.again = time.Now().Add(goneTime)
 			return in.takeAgain()
 		}
 	}
-	fds := make([]unix.PollFd, len(in.lines)+1)
+	fds := make([]unix.PollFd, len(in.lines), len(in.lines)+1)
 	for i, l := range in.lines {
 		fds[i] = unix.PollFd{Fd: int32(l.fd), Events: unix.POLLIN}
 	}
-	fds[len(in.lines)] = unix.PollFd{Fd: int32(in.wake), Events: unix.POLLIN}
-	if _, err := unix.Poll(fds, limit); err == unix.EINTR {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("inputs: poll: %w", err)
-	}
-	if fds[len(in.lines)].Revents != 0 {
-		var count [8]byte
-		_, _ = unix.Read(in.wake, count[:]) // it is only reset
+	if err := in.queue.Poll(fds, until); err != nil {
+		return err
 	}
 	for i, l := range in.lines {
 		if fds[i].Revents == 0 {
@@ -197,7 +148,6 @@ func (in *inputs) wait() error {
 			return fmt.Errorf("line %q: %w", l.Name, err)
 		}
 	}
-	slices.SortStableFunc(in.edges, func(a, b hw.Edge) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return nil
 }
 
@@ -218,27 +168,18 @@ func (in *inputs) read(l *input) error {
 		case err != nil:
 			return fmt.Errorf("read edges: %w", err)
 		}
-		offset := clockOffset()
+		start := edges.ClockStart()
 		for b := buffer[:n]; len(b) >= eventSize; b = b[eventSize:] {
-			if e, ok := l.edge(b, offset); ok {
-				in.edges = append(in.edges, e)
+			if e, ok := l.edge(b, start); ok {
+				in.queue.Add(e)
 			}
 		}
 	}
 }
 
-// clockOffset returns a time whose sum with a reading of CLOCK_MONOTONIC is when that was.
-func clockOffset() time.Time {
-	var mono unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono); err != nil {
-		return time.Now() // it cannot fail; the edge would be in the future
-	}
-	return time.Now().Add(-time.Duration(mono.Nano()))
-}
-
 // edge makes an edge of a struct gpio_v2_line_event. The edge that came while the first
 // level was read tells what is known, and is none.
-func (l *input) edge(event []byte, offset time.Time) (hw.Edge, bool) {
+func (l *input) edge(event []byte, start time.Time) (hw.Edge, bool) {
 	at := time.Duration(binary.NativeEndian.Uint64(event))
 	rising := uapi.LineEventID(binary.NativeEndian.Uint32(event[8:])) == uapi.LineEventRisingEdge
 	seq := binary.NativeEndian.Uint32(event[20:])
@@ -248,47 +189,18 @@ func (l *input) edge(event []byte, offset time.Time) (hw.Edge, bool) {
 		return hw.Edge{}, false
 	}
 	l.said = rising
-	return hw.Edge{Line: l.Name, Active: rising, At: offset.Add(at), Lost: lost}, true
-}
-
-func (in *inputs) isClosed() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.closed
-}
-
-// poke makes Next look up.
-func (in *inputs) poke() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.closed {
-		in.write()
-	}
-}
-
-func (in *inputs) write() {
-	one := binary.NativeEndian.AppendUint64(nil, 1)
-	_, _ = unix.Write(in.wake, one) // it fails only if there is one already
+	return hw.Edge{Line: l.Name, Active: rising, At: start.Add(at), Lost: lost}, true
 }
 
 // Close is part of hw.Inputs. A Next that waits returns.
 func (in *inputs) Close() error {
-	in.mu.Lock()
-	if in.closed {
-		in.mu.Unlock()
-		return nil
-	}
-	in.closed = true
-	in.write()
-	in.mu.Unlock()
-
-	in.reading.Lock()
-	defer in.reading.Unlock()
-	errs := []error{unix.Close(in.wake)}
-	for _, l := range in.lines {
-		if l.fd >= 0 {
-			errs = append(errs, unix.Close(l.fd))
+	return in.queue.Close(func() error {
+		var errs []error
+		for _, l := range in.lines {
+			if l.fd >= 0 {
+				errs = append(errs, unix.Close(l.fd))
+			}
 		}
-	}
-	return errors.Join(errs...)
+		return errors.Join(errs...)
+	})
 }

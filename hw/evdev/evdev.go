@@ -31,6 +31,7 @@ import (
 	"periph.io/x/conn/v3/gpio"
 
 	"intercom/hw"
+	"intercom/hw/edges"
 )
 
 // Prefix is what the names of lines begin with.
@@ -65,10 +66,11 @@ func (l *Lines) Inputs(lines ...hw.Line) (hw.Inputs, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("inputs: no lines")
 	}
-	in, err := newInputs(l)
+	queue, err := edges.New()
 	if err != nil {
 		return nil, err
 	}
+	in := &inputs{owner: l, queue: queue}
 	for _, line := range lines {
 		if err := in.add(line); err != nil {
 			return nil, errors.Join(fmt.Errorf("line %q: %w", line.Name, err), in.Close())

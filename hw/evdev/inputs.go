@@ -1,19 +1,16 @@
 package evdev
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"intercom/hw"
+	"intercom/hw/edges"
 	"intercom/internal/uapi"
 )
 
@@ -25,17 +22,10 @@ const atOnce = 256
 
 // inputs waits for edges of keys.
 type inputs struct {
-	owner *Lines
-	wake  int // an eventfd: written when Next must look up
-
-	reading sync.Mutex // held by Next; guards what follows
-	keys    []*key     // in the order they were taken
+	owner   *Lines
+	queue   *edges.Queue // its Next, one at a time, uses what follows
+	keys    []*key       // in the order they were taken
 	devices []*device
-	edges   []hw.Edge // not yet told; sorted by time
-	last    time.Time // of what was told
-
-	mu     sync.Mutex
-	closed bool
 }
 
 // device is an input device as lines name it.
@@ -59,14 +49,6 @@ type key struct {
 }
 
 func (k *key) active() bool { return k.down != k.line.ActiveLow }
-
-func newInputs(owner *Lines) (*inputs, error) {
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("inputs: eventfd: %w", err)
-	}
-	return &inputs{owner: owner, wake: wake}, nil
-}
 
 // add notes a line; it opens nothing.
 func (in *inputs) add(l hw.Line) error {
@@ -105,7 +87,7 @@ func (in *inputs) begin(d *device) error {
 func (in *inputs) tellLevels() {
 	for _, k := range in.keys {
 		k.told = k.active()
-		in.edges = append(in.edges, hw.Edge{Line: k.line.Name, Active: k.told, At: time.Now()})
+		in.queue.Add(hw.Edge{Line: k.line.Name, Active: k.told, At: time.Now()})
 	}
 }
 
@@ -132,49 +114,19 @@ func (in *inputs) open(d *device) (uapi.KeySet, error) {
 }
 
 // Next is part of hw.Inputs.
-func (in *inputs) Next(ctx context.Context) (hw.Edge, error) {
-	in.reading.Lock()
-	defer in.reading.Unlock()
-	stop := context.AfterFunc(ctx, in.poke)
-	defer stop()
-	for {
-		switch {
-		case in.isClosed():
-			return hw.Edge{}, fmt.Errorf("inputs: %w", os.ErrClosed)
-		case ctx.Err() != nil:
-			return hw.Edge{}, ctx.Err()
-		case len(in.edges) > 0:
-			e := in.edges[0]
-			in.edges = in.edges[1:]
-			if e.At.Before(in.last) { // two clocks were read
-				e.At = in.last
-			}
-			in.last = e.At
-			return e, nil
-		}
-		if err := in.wait(); err != nil {
-			return hw.Edge{}, err
-		}
-	}
-}
+func (in *inputs) Next(ctx context.Context) (hw.Edge, error) { return in.queue.Next(ctx, in.wait) }
 
-// wait fills in.edges with what has happened, or returns when it was poked.
+// wait takes what has happened, or returns when the queue is to.
 func (in *inputs) wait() error {
-	fds := []unix.PollFd{{Fd: int32(in.wake), Events: unix.POLLIN}}
-	for _, d := range in.devices {
-		fds = append(fds, unix.PollFd{Fd: int32(d.fd), Events: unix.POLLIN}) // the kernel skips -1
+	fds := make([]unix.PollFd, len(in.devices), len(in.devices)+1)
+	for i, d := range in.devices {
+		fds[i] = unix.PollFd{Fd: int32(d.fd), Events: unix.POLLIN}
 	}
-	if _, err := unix.Poll(fds, in.timeout(time.Now())); err == unix.EINTR {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("inputs: poll: %w", err)
-	}
-	if fds[0].Revents != 0 {
-		var count [8]byte
-		_, _ = unix.Read(in.wake, count[:]) // it is only reset
+	if err := in.queue.Poll(fds, in.due()); err != nil {
+		return err
 	}
 	for i, d := range in.devices {
-		if fds[i+1].Revents != 0 {
+		if fds[i].Revents != 0 {
 			in.read(d)
 		}
 		if d.fd < 0 && !time.Now().Before(d.retry) {
@@ -187,13 +139,11 @@ func (in *inputs) wait() error {
 			in.tell(k, k.due)
 		}
 	}
-	slices.SortStableFunc(in.edges, func(a, b hw.Edge) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return nil
 }
 
-// timeout is how long poll may wait, in milliseconds; -1: as long as it takes.
-func (in *inputs) timeout(now time.Time) int {
-	var first time.Time
+// due is when there is something to be done whatever the kernel tells; zero: never.
+func (in *inputs) due() (first time.Time) {
 	sooner := func(t time.Time) {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
@@ -207,10 +157,7 @@ func (in *inputs) timeout(now time.Time) int {
 	for _, k := range in.keys {
 		sooner(k.due)
 	}
-	if first.IsZero() {
-		return -1
-	}
-	return max(0, int((first.Sub(now)+time.Millisecond-1)/time.Millisecond))
+	return first
 }
 
 // read takes a device's events out of the kernel's queue.
@@ -227,10 +174,10 @@ func (in *inputs) read(d *device) {
 			in.unplugged(d, err)
 			return
 		}
-		offset := clockOffset()
+		start := edges.ClockStart()
 		for b := buffer[:n]; len(b) >= uapi.InputEventSize; b = b[uapi.InputEventSize:] {
 			e := uapi.ParseInputEvent(b)
-			in.event(d, e, offset.Add(e.At))
+			in.event(d, e, start.Add(e.At))
 		}
 		if d.dropped && !in.resync(d) {
 			return
@@ -285,7 +232,7 @@ func (in *inputs) set(k *key, down bool, at time.Time) {
 
 func (in *inputs) tell(k *key, at time.Time) {
 	k.told, k.due = k.active(), time.Time{}
-	in.edges = append(in.edges, hw.Edge{Line: k.line.Name, Active: k.told, At: at, Lost: k.lost})
+	in.queue.Add(hw.Edge{Line: k.line.Name, Active: k.told, At: at, Lost: k.lost})
 	k.lost = 0
 }
 
@@ -319,54 +266,16 @@ func (in *inputs) again(d *device) {
 	}
 }
 
-// clockOffset returns a time whose sum with a reading of CLOCK_MONOTONIC is when that was.
-func clockOffset() time.Time {
-	var mono unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono); err != nil {
-		return time.Now() // it cannot fail; the edge would be in the future
-	}
-	return time.Now().Add(-time.Duration(mono.Nano()))
-}
-
-func (in *inputs) isClosed() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.closed
-}
-
-// poke makes Next look up.
-func (in *inputs) poke() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.closed {
-		in.write()
-	}
-}
-
-func (in *inputs) write() {
-	one := binary.NativeEndian.AppendUint64(nil, 1)
-	_, _ = unix.Write(in.wake, one) // it fails only if there is one already
-}
-
 // Close is part of hw.Inputs. A Next that waits returns.
 func (in *inputs) Close() error {
-	in.mu.Lock()
-	if in.closed {
-		in.mu.Unlock()
-		return nil
-	}
-	in.closed = true
-	in.write()
-	in.mu.Unlock()
-
-	in.reading.Lock()
-	defer in.reading.Unlock()
-	errs := []error{unix.Close(in.wake)}
-	for _, d := range in.devices {
-		if d.fd >= 0 {
-			errs = append(errs, unix.Close(d.fd))
+	return in.queue.Close(func() error {
+		var errs []error
+		for _, d := range in.devices {
+			if d.fd >= 0 {
+				errs = append(errs, unix.Close(d.fd))
+			}
+			in.owner.mark(d.name, nil)
 		}
-		in.owner.mark(d.name, nil)
-	}
-	return errors.Join(errs...)
+		return errors.Join(errs...)
+	})
 }

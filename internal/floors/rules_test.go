@@ -54,7 +54,9 @@ func houseOf(pkg string) (house, bool) {
 var neighbours = map[string][]string{
 	"signaling/quickblox":   {"signaling/xmpp", "signaling/rest"},
 	"callcore/callcoretest": {"signaling/memory"}, // real clients, calling each other
-	"hw/hwtest":             {"hw/press"},         // what the edges of a backend mean
+	"hw/cdev":               {"hw/edges"},         // lines that are files of the kernel
+	"hw/evdev":              {"hw/edges"},
+	"hw/hwtest":             {"hw/press"}, // what the edges of a backend mean
 }
 
 // testNeighbours are those that only tests may make, by house.
