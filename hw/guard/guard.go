@@ -33,6 +33,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"intercom/hw"
+	"intercom/internal/failsafe"
 	"intercom/internal/unixsock"
 )
 
@@ -82,8 +83,7 @@ type Guard struct {
 	asks    chan ask
 	notices chan notice
 	done    chan struct{} // closed when the lines are guarded no more
-	failed  chan struct{} // closed when a goroutine panics
-	fail    sync.Once
+	panics  *failsafe.Panics
 	began   atomic.Bool
 }
 
@@ -132,9 +132,9 @@ func New(c Config) (*Guard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{
-		cfg: c, asks: make(chan ask), notices: make(chan notice, 16), done: make(chan struct{}), failed: make(chan struct{}),
-	}, nil
+	g := &Guard{cfg: c, asks: make(chan ask), notices: make(chan notice, 16), done: make(chan struct{})}
+	g.panics = failsafe.NewPanics(g.done)
+	return g, nil
 }
 
 // ErrTaken is wrapped by Listen's error when another guard is running on the socket.
@@ -167,7 +167,7 @@ func (g *Guard) Serve(ctx context.Context, l net.Listener) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var others, log sync.WaitGroup
-	log.Go(g.sure(g.tell))
+	log.Go(g.panics.Wrap(g.tell))
 	defer log.Wait()
 	defer close(g.notices)
 	defer others.Wait()
@@ -176,33 +176,10 @@ func (g *Guard) Serve(ctx context.Context, l net.Listener) error {
 		<-ctx.Done()
 		l.Close()
 	})
-	others.Go(g.sure(func() { g.accept(ctx, l, &others) }))
+	others.Go(g.panics.Wrap(func() { g.accept(ctx, l, &others) }))
 	w := newLoop(g)
 	defer close(g.done)
 	return w.guard(ctx)
-}
-
-// leaveLimit is how long a panic waits for the lines to be safe: longer than the loop tries.
-const leaveLimit = time.Second
-
-// sure wraps what a goroutine does: should it panic, the lines are safe before the program
-// ends.
-func (g *Guard) sure(f func()) func() {
-	return func() {
-		well := false
-		defer func() {
-			if well {
-				return
-			}
-			g.fail.Do(func() { close(g.failed) })
-			select {
-			case <-g.done:
-			case <-time.After(leaveLimit):
-			}
-		}()
-		f()
-		well = true
-	}
 }
 
 // accept serves who connects, if it is allowed to.
@@ -234,7 +211,7 @@ func (g *Guard) accept(ctx context.Context, l net.Listener, conns *sync.WaitGrou
 			c.Close()
 			continue
 		}
-		conns.Go(g.sure(func() {
+		conns.Go(g.panics.Wrap(func() {
 			defer func() { <-slots }()
 			g.serve(ctx, &conn{Conn: c})
 		}))

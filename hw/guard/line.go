@@ -151,13 +151,3 @@ func (o *line) drive() error {
 	o.out = out
 	return nil
 }
-
-// last is safe for a guard that may be panicking already.
-func (o *line) last() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("its driver panics: %v", p)
-		}
-	}()
-	return o.safe()
-}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"intercom/internal/failsafe"
 )
 
 // loop owns the lines.
@@ -46,7 +48,7 @@ func (l *loop) guard(ctx context.Context) (err error) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-l.failed:
+		case <-l.panics.Seen():
 			return errors.New("guard: a part of it has panicked")
 		case <-due:
 		case a := <-l.asks:
@@ -179,29 +181,9 @@ func (l *loop) each(f func(*line) error) error {
 	return errors.New(text)
 }
 
-// When a guard ends it tries this often to leave the lines safe, as hw/relay does.
-const (
-	lastTries = 5
-	lastRetry = 100 * time.Millisecond
-)
-
-// leave drives the lines safe for the last time and gives them back. A driver that panics
-// with one of them does not keep the others open.
+// leave drives the lines safe for the last time and gives them back.
 func (l *loop) leave() error {
-	left := make([]error, len(l.lines))
-	for try := range lastTries {
-		if try > 0 {
-			time.Sleep(lastRetry)
-		}
-		for i, one := range l.lines {
-			if try == 0 || left[i] != nil {
-				left[i] = one.last()
-			}
-		}
-		if errors.Join(left...) == nil {
-			break
-		}
-	}
+	left := failsafe.Leave(len(l.lines), func(i int) error { return l.lines[i].safe() })
 	var errs []error
 	for i, one := range l.lines {
 		if left[i] != nil {

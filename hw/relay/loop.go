@@ -7,13 +7,7 @@ import (
 	"time"
 
 	"intercom/hw"
-)
-
-// When the guard ends, it tries this often to leave the lines safe. More would keep the
-// service manager waiting, which has means of its own.
-const (
-	lastTries = 5
-	lastRetry = 100 * time.Millisecond
+	"intercom/internal/failsafe"
 )
 
 // loop is the guard at work; one goroutine owns it, but for what its comments say.
@@ -64,7 +58,7 @@ func (l *loop) guard(ctx context.Context) (err error) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-l.failed:
+		case <-l.panics.Seen():
 			return errors.New("relay: a part of the guard has panicked")
 		case <-due:
 		case in := <-l.news:
@@ -166,26 +160,10 @@ func (l *loop) drive(i int, open bool) error {
 	return nil
 }
 
-// leave drives all lines safe for the last time and gives them back. A driver that panics
-// with one of them does not keep the others open.
+// leave drives all lines safe for the last time and gives them back.
 func (l *loop) leave() error {
 	var errs []error
-	left := make([]error, len(l.outs))
-	for try := range lastTries {
-		again := false
-		for i := range l.outs {
-			if try == 0 || left[i] != nil {
-				left[i] = l.driveLast(i)
-				again = again || left[i] != nil
-			}
-		}
-		if !again {
-			break
-		}
-		if try < lastTries-1 {
-			time.Sleep(lastRetry)
-		}
-	}
+	left := failsafe.Leave(len(l.outs), func(i int) error { return l.drive(i, false) })
 	last, now := l.now.show(l.cfg.Locks), time.Now()
 	var ended []int
 	for i, err := range left {
@@ -206,14 +184,4 @@ func (l *loop) leave() error {
 		l.notify(Event{At: now, Kind: Safe, Lock: l.name(i)})
 	}
 	return errors.Join(errs...)
-}
-
-// driveLast is drive for a guard that may be panicking already.
-func (l *loop) driveLast(i int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("its driver panics: %v", p)
-		}
-	}()
-	return l.drive(i, false)
 }

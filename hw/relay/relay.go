@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"intercom/hw"
+	"intercom/internal/failsafe"
 )
 
 // Defaults of a Lock and of a Tamper.
@@ -175,8 +176,7 @@ type Guard struct {
 	state  atomic.Pointer[State]
 	began  atomic.Bool
 	ended  chan struct{}
-	failed chan struct{} // closed when a goroutine panics
-	fail   sync.Once
+	panics *failsafe.Panics
 	store  func(path string, left time.Duration) error // storeBlock, but in a test
 }
 
@@ -205,8 +205,9 @@ func New(c Config) (*Guard, error) {
 	}
 	g := &Guard{
 		cfg: c, rules: c.rules(), asks: make(chan ask), events: make(chan Event, 64),
-		ended: make(chan struct{}), failed: make(chan struct{}), store: storeBlock,
+		ended: make(chan struct{}), store: storeBlock,
 	}
+	g.panics = failsafe.NewPanics(g.ended)
 	g.state.Store(g.rules.begin().show(g.cfg.Locks))
 	return g, nil
 }
@@ -273,7 +274,7 @@ func (g *Guard) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	l := newLoop(g)
 	var readers, tellers sync.WaitGroup
-	tellers.Go(g.sure(func() { g.tell(l.notices) }))
+	tellers.Go(g.panics.Wrap(func() { g.tell(l.notices) }))
 	defer tellers.Wait()
 	defer close(l.notices)
 	defer close(g.events)
@@ -281,35 +282,12 @@ func (g *Guard) Run(ctx context.Context) error {
 	defer cancel()
 	defer close(g.ended)
 	if g.cfg.Tamper != nil {
-		readers.Go(g.sure(func() { l.keep(ctx) }))
+		readers.Go(g.panics.Wrap(func() { l.keep(ctx) }))
 	}
 	if len(l.lines) > 0 {
-		readers.Go(g.sure(func() { l.read(ctx) }))
+		readers.Go(g.panics.Wrap(func() { l.read(ctx) }))
 	}
 	return l.guard(ctx)
-}
-
-// leaveLimit is how long a panic waits for the lines to be safe: longer than the loop tries.
-const leaveLimit = time.Second
-
-// sure wraps what a goroutine does: should it panic, the locks are safe before the program
-// ends.
-func (g *Guard) sure(f func()) func() {
-	return func() {
-		well := false
-		defer func() {
-			if well {
-				return
-			}
-			g.fail.Do(func() { close(g.failed) })
-			select {
-			case <-g.ended:
-			case <-time.After(leaveLimit):
-			}
-		}()
-		f()
-		well = true
-	}
 }
 
 // notice is something to be logged, and reported if it is about a part.
