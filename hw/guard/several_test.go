@@ -1,21 +1,14 @@
 package guard
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"intercom/hw"
 )
 
 // TestSeveralLines: each has its owner, its longest opening and its faults.
@@ -162,148 +155,4 @@ func TestWatchStartsAtOnce(t *testing.T) {
 		}
 		b.end()
 	})
-}
-
-// panicEnv names the goroutine that panics: with it the test's binary is a guard whose
-// lock is opened, and no more.
-const panicEnv = "GUARD_TEST_PANIC"
-
-func TestMain(m *testing.M) {
-	if where := os.Getenv(panicEnv); where != "" {
-		panicIn(where)
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// TestPanics: a panic in every goroutine of the guard ends the program, and leaves the lock
-// safe.
-func TestPanics(t *testing.T) {
-	for _, where := range []string{"loop", "teller", "acceptor", "server"} {
-		t.Run(where, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, os.Args[0])
-			cmd.Env = append(os.Environ(), panicEnv+"="+where, "GUARD_TEST_SOCKET="+filepath.Join(t.TempDir(), "s"))
-			var out, log bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &log
-			if err := cmd.Run(); err == nil {
-				t.Error("the panic did not end the program")
-			}
-			if got, want := out.String(), "safe\nopen\nsafe\n"; got != want {
-				t.Errorf("levels %q, want %q\n%s", got, want, log.String())
-			}
-			if !strings.Contains(log.String(), "panic: in the "+where) {
-				t.Errorf("the panic is not told: %s", log.String())
-			}
-		})
-	}
-}
-
-// talker is a line that prints its levels.
-type talker struct {
-	where string
-	level *bool
-	open  chan struct{} // closed when the lock is open
-}
-
-func (k talker) Inputs(...hw.Line) (hw.Inputs, error) { return nil, errors.New("none") }
-
-func (k talker) Output(_ hw.Line, active bool) (hw.Output, error) { return k, k.Set(active) }
-
-func (k talker) Set(active bool) error {
-	if *k.level == active {
-		return nil
-	}
-	*k.level = active
-	fmt.Println(map[bool]string{true: "open", false: "safe"}[active])
-	if active {
-		close(k.open)
-		if k.where == "loop" {
-			panic("in the loop")
-		}
-	}
-	return nil
-}
-
-func (k talker) Close() error { return nil }
-
-// trap is a listener that panics when the lock is open, or whose connections do.
-type trap struct {
-	net.Listener
-	talker
-}
-
-func (l trap) Accept() (net.Conn, error) {
-	if l.where == "acceptor" {
-		select {
-		case <-l.open:
-			panic("in the acceptor")
-		default:
-		}
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	if l.where == "acceptor" {
-		go func() { <-l.open; l.Listener.(*net.UnixListener).SetDeadline(time.Now()) }()
-	}
-	return trapConn{c, l.talker}, nil
-}
-
-func (l trap) Close() error { return l.Listener.Close() }
-
-type trapConn struct {
-	net.Conn
-	talker
-}
-
-func (c trapConn) Read(b []byte) (int, error) {
-	if c.where == "server" {
-		select {
-		case <-c.open:
-			panic("in the server")
-		default:
-		}
-	}
-	return c.Conn.Read(b)
-}
-
-func (c trapConn) Close() error { return c.Conn.Close() }
-
-func panicIn(where string) {
-	k := talker{where: where, level: new(bool), open: make(chan struct{})}
-	*k.level = true
-	g, err := New(Config{
-		Lines: k, Locks: []Lock{{Line: lockLine, Max: time.Minute}},
-		Alive: func() {
-			select {
-			case <-k.open:
-				if where == "teller" {
-					panic("in the teller")
-				}
-			default:
-			}
-		},
-	})
-	if err != nil {
-		panic(err)
-	}
-	path := os.Getenv("GUARD_TEST_SOCKET")
-	l, err := Listen(path)
-	if err != nil {
-		panic(err)
-	}
-	go func() {
-		c := NewClient(ClientConfig{Path: path})
-		out, err := c.Output(lockLine, false)
-		if err == nil {
-			err = out.Set(true)
-		}
-		if err == nil {
-			err = c.Watch(context.Background(), func(error) {})
-		}
-	}()
-	_ = g.Serve(context.Background(), trap{l, k})
 }

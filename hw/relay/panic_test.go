@@ -1,121 +1,31 @@
 package relay
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"intercom/hw"
+	"intercom/hw/locktest"
 )
 
-// panicEnv names the goroutine that panics: with it the test's binary is a station that
-// opens its lock, and no more.
-const panicEnv = "RELAY_TEST_PANIC"
-
-func TestMain(m *testing.M) {
-	if where := os.Getenv(panicEnv); where != "" {
-		panicIn(where)
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { locktest.Main(m, panics) }
 
 // TestPanics: a panic in every goroutine of the guard ends the program, and leaves the lock
 // safe.
-func TestPanics(t *testing.T) {
-	for _, where := range []string{"loop", "reader", "teller", "keeper"} {
-		t.Run(where, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, os.Args[0])
-			cmd.Env = append(os.Environ(), panicEnv+"="+where, "RELAY_TEST_FILE="+filepath.Join(t.TempDir(), "tamper"))
-			var out, log bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &log
-			if err := cmd.Run(); err == nil {
-				t.Error("the panic did not end the program")
-			}
-			if got, want := out.String(), "safe\nopen\nsafe\n"; got != want {
-				t.Errorf("levels %q, want %q\n%s", got, want, log.String())
-			}
-			if !strings.Contains(log.String(), "panic: in the "+where) {
-				t.Errorf("the panic is not told: %s", log.String())
-			}
-		})
-	}
-}
+func TestPanics(t *testing.T) { locktest.Panics(t, "loop", "reader", "teller", "keeper") }
 
-// talker is a line that prints its levels, and inputs whose reader may panic.
-type talker struct {
-	where string
-	level *bool
-	open  chan struct{} // closed when the lock is open
-}
-
-func (k talker) Output(_ hw.Line, active bool) (hw.Output, error) { return k, k.Set(active) }
-
-func (k talker) Set(active bool) error {
-	if *k.level == active {
-		return nil
-	}
-	*k.level = active
-	fmt.Println(map[bool]string{true: "open", false: "safe"}[active])
-	if active {
-		close(k.open)
-		if k.where == "loop" {
-			panic("in the loop")
-		}
-	}
-	return nil
-}
-
-func (k talker) Inputs(lines ...hw.Line) (hw.Inputs, error) {
-	return talkerInputs{k, lines[0].Name}, nil
-}
-
-func (k talker) Close() error { return nil }
-
-type talkerInputs struct {
-	talker
-	line string
-}
-
-// Next says that the case is closed, and panics when the lock is open if it is to.
-func (in talkerInputs) Next(ctx context.Context) (hw.Edge, error) {
-	select {
-	case <-in.open:
-		switch in.where {
-		case "reader":
-			panic("in the reader")
-		case "keeper":
-			return hw.Edge{Line: in.line, Active: true}, nil
-		}
-		<-ctx.Done()
-		return hw.Edge{}, ctx.Err()
-	default:
-	}
-	if ctx.Err() != nil {
-		return hw.Edge{}, ctx.Err()
-	}
-	return hw.Edge{Line: in.line}, nil
-}
-
-func panicIn(where string) {
-	k := talker{where: where, level: new(bool), open: make(chan struct{})}
-	*k.level = true
+// panics runs a guard that opens its lock.
+func panics(l locktest.Line, folder string) {
 	g, err := New(Config{
-		Lines:  k,
+		Lines:  panicLines{l},
 		Locks:  []Lock{{Line: hw.Line{Name: "door"}, OnTime: time.Minute}},
-		Tamper: &Tamper{Line: hw.Line{Name: "case"}, File: os.Getenv("RELAY_TEST_FILE")},
+		Tamper: &Tamper{Line: hw.Line{Name: "case"}, File: filepath.Join(folder, "tamper")},
 		Report: func(part string, err error) {
-			if where == "teller" && part == "door" {
-				<-k.open
-				panic("in the teller")
+			if l.Where == "teller" && part == "door" {
+				<-l.Open
+				l.Panic("teller")
 			}
 		},
 	})
@@ -123,7 +33,8 @@ func panicIn(where string) {
 		panic(err)
 	}
 	g.store = func(string, time.Duration) error {
-		panic("in the keeper")
+		l.Panic("keeper")
+		return nil
 	}
 	go func() {
 		for g.Open(context.Background(), "door", 0) != nil {
@@ -131,4 +42,31 @@ func panicIn(where string) {
 		}
 	}()
 	_ = g.Run(context.Background())
+}
+
+// panicLines have a reader that may panic.
+type panicLines struct{ locktest.Line }
+
+func (l panicLines) Inputs(lines ...hw.Line) (hw.Inputs, error) {
+	return panicInputs{l.Line, lines[0].Name}, nil
+}
+
+type panicInputs struct {
+	locktest.Line
+	name string
+}
+
+// Next says that the case is closed, and when the lock is open that it is opened, if a block
+// is to be kept.
+func (in panicInputs) Next(ctx context.Context) (hw.Edge, error) {
+	in.Panic("reader")
+	select {
+	case <-in.Open:
+		if in.Where == "keeper" {
+			return hw.Edge{Line: in.name, Active: true}, nil
+		}
+		<-ctx.Done()
+	default:
+	}
+	return hw.Edge{Line: in.name}, ctx.Err()
 }
