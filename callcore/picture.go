@@ -110,26 +110,43 @@ func h264PayloadSize(b []byte) (width, height int) {
 	return 0, 0
 }
 
-// spsSize reads a sequence parameter set (ITU-T H.264, 7.3.2.1.1), its unit's header
-// included.
+// spsSize reads a sequence parameter set, its unit's header included.
 func spsSize(b []byte) (width, height int) {
+	if s, ok := parseSPS(b); ok {
+		return s.size()
+	}
+	return 0, 0
+}
+
+// sps is what a sequence parameter set says of the size (ITU-T H.264, 7.3.2.1.1).
+type sps struct {
+	chroma                   uint32 // chroma_format_idc
+	across, down             uint32 // in macroblocks; down is of a field, if there are two
+	fields                   uint32 // of a frame: 1 or 2
+	left, right, top, bottom uint32 // cropped, in units that depend on chroma and fields
+}
+
+// mostBlocks bounds the size: 16384 pixels.
+const mostBlocks = 1 << 10
+
+func parseSPS(b []byte) (s sps, ok bool) {
 	if len(b) < 5 {
-		return 0, 0
+		return s, false
 	}
 	profile := b[1]
 	r := bits{data: b[4:]}
 	r.ue() // seq_parameter_set_id
-	chroma := uint32(1)
+	s.chroma = 1
 	switch profile {
 	case 100, 110, 122, 244, 44, 83, 86, 118, 128:
-		if chroma = r.ue(); chroma == 3 {
+		if s.chroma = r.ue(); s.chroma == 3 {
 			r.u(1)
 		}
 		r.ue()
 		r.ue()
 		r.u(1)
 		if r.u(1) == 1 {
-			return 0, 0 // scaling lists: nobody sends them in a call
+			return s, false // scaling lists: nobody sends them in a call
 		}
 	}
 	r.ue() // log2_max_frame_num_minus4
@@ -146,30 +163,32 @@ func spsSize(b []byte) (width, height int) {
 	}
 	r.ue() // max_num_ref_frames
 	r.u(1)
-	across, down := r.ue()+1, r.ue()+1 // in macroblocks
-	fields := 2 - r.u(1)
-	if fields == 2 {
+	s.across, s.down = r.ue()+1, r.ue()+1
+	if s.fields = 2 - r.u(1); s.fields == 2 {
 		r.u(1)
 	}
 	r.u(1)
-	var left, right, top, bottom uint32
 	if r.u(1) == 1 {
-		left, right, top, bottom = r.ue(), r.ue(), r.ue(), r.ue()
+		s.left, s.right, s.top, s.bottom = r.ue(), r.ue(), r.ue(), r.ue()
 	}
-	const most = 1 << 10 // 16384 pixels
-	if r.short || across > most || down > most || max(left, right, top, bottom) > 16*most {
+	return s, !r.short
+}
+
+// size is that of the picture without what is cropped (7.4.2.1.1); zero if it cannot be.
+func (s sps) size() (width, height int) {
+	if s.across > mostBlocks || s.down > mostBlocks || max(s.left, s.right, s.top, s.bottom) > 16*mostBlocks {
 		return 0, 0
 	}
-	cropX, cropY := uint32(1), fields
-	if chroma == 1 || chroma == 2 {
+	cropX, cropY := uint32(1), s.fields
+	if s.chroma == 1 || s.chroma == 2 {
 		cropX = 2
 	}
-	if chroma == 1 {
+	if s.chroma == 1 {
 		cropY *= 2
 	}
-	width = 16*int(across) - int(cropX*(left+right))
-	height = 16*int(down*fields) - int(cropY*(top+bottom))
-	if width <= 0 || height <= 0 || height > 16*most {
+	width = 16*int(s.across) - int(cropX*(s.left+s.right))
+	height = 16*int(s.down*s.fields) - int(cropY*(s.top+s.bottom))
+	if width <= 0 || height <= 0 || height > 16*mostBlocks {
 		return 0, 0
 	}
 	return width, height
