@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,27 +177,6 @@ func (s *Source) change() {
 	}
 }
 
-// task is a goroutine of Run's; nil: it does not run.
-type task struct {
-	cancel context.CancelFunc
-	done   chan error // of capacity 1
-}
-
-func start(ctx context.Context, run func(context.Context) error) *task {
-	ctx, cancel := context.WithCancel(ctx)
-	t := &task{cancel, make(chan error, 1)}
-	go func() { t.done <- run(ctx) }()
-	return t
-}
-
-func (t *task) stop() {
-	if t == nil {
-		return
-	}
-	t.cancel()
-	<-t.done
-}
-
 // Run serves feeds until ctx ends. It returns after the camera is off, with all feeds
 // closed; the error is the context's.
 func (s *Source) Run(ctx context.Context) error {
@@ -206,39 +184,9 @@ func (s *Source) Run(ctx context.Context) error {
 	s.running = true
 	s.mu.Unlock()
 
-	workers := make(map[*lane]*task)
-	var camera, sign, lookout *task
+	c := crew{Source: s, workers: make(map[*lane]*task)}
 	for ctx.Err() == nil {
-		use := *s.use.Load()
-		for _, l := range use {
-			if workers[l] == nil {
-				workers[l] = start(ctx, l.run)
-			}
-		}
-		switch {
-		case len(use) > 0 && camera == nil:
-			s.on.Store(true)
-			s.presence.begin()
-			s.light.begin()
-			lookout.stop()
-			lookout = nil
-			camera, sign = start(ctx, s.runCamera), start(ctx, s.standIn)
-		case len(use) == 0 && camera != nil:
-			sign.stop()
-			camera.stop()
-			camera, sign = nil, nil
-			s.unlight()
-			s.on.Store(false)
-		}
-		if camera == nil && lookout == nil && s.cfg.Find != nil {
-			lookout = start(ctx, s.look)
-		}
-		for l, w := range workers {
-			if !slices.Contains(use, l) {
-				w.stop()
-				delete(workers, l)
-			}
-		}
+		c.follow(ctx, *s.use.Load())
 		select {
 		case <-ctx.Done():
 		case <-s.changed:
@@ -251,25 +199,11 @@ func (s *Source) Run(ctx context.Context) error {
 	s.lanes = make(map[capture.Codec]*lane)
 	s.change()
 	s.mu.Unlock()
-	sign.stop()
-	camera.stop()
-	s.unlight()
-	lookout.stop()
-	for _, w := range workers {
-		w.stop()
-	}
+	c.end()
 	for _, l := range lanes {
 		l.closeFeeds()
 	}
-	s.on.Store(false)
 	return ctx.Err()
-}
-
-// unlight turns the lamp off with the camera.
-func (s *Source) unlight() {
-	if s.light.end() {
-		s.cfg.Lamp(false)
-	}
 }
 
 // runCamera keeps the camera delivering until ctx ends. Somebody waits for its picture: one that is
