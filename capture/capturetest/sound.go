@@ -43,63 +43,88 @@ func Sound(t *testing.T, newEncoder func() (capture.SoundEncoder, error), newDec
 	if err != nil {
 		t.Fatal(err)
 	}
-	dst, pcm := make([]byte, 4000), make([]int16, 6*capture.PeriodSamples)
-	for _, lost := range []bool{false, true} {
-		var heard []int16
-		for i := range 100 {
-			n, err := e.Encode(Voice(i), dst)
-			if err != nil {
-				t.Fatal(err)
-			}
-			packet, room := dst[:n], pcm
-			if lost && i%20 == 7 {
-				packet, room = nil, pcm[:capture.PeriodSamples]
-			}
-			got, err := d.Decode(packet, room)
-			if err != nil || got != capture.PeriodSamples {
-				t.Fatalf("period %d: %d samples, error %v, want %d", i, got, err, capture.PeriodSamples)
-			}
-			heard = append(heard, pcm[:got]...)
+	c := codec{T: t, encoder: e, decoder: d, packet: make([]byte, 4000), pcm: make([]int16, 6*capture.PeriodSamples)}
+	c.keepsVoice(false)
+	c.keepsVoice(true)
+	c.refusesNonsense()
+	c.staysClosed()
+}
+
+// codec is a sound encoder with its decoder under test.
+type codec struct {
+	*testing.T
+	encoder capture.SoundEncoder
+	decoder capture.SoundDecoder
+	packet  []byte  // room for one
+	pcm     []int16 // and for its sound
+}
+
+// keepsVoice sends two seconds of it, without loss or with one packet of twenty lost.
+func (c *codec) keepsVoice(lossy bool) {
+	c.Helper()
+	var heard []int16
+	for i := range 100 {
+		n, err := c.encoder.Encode(Voice(i), c.packet)
+		if err != nil {
+			c.Fatal(err)
 		}
-		heard = heard[len(heard)/2:]
-		at, beside := Strength(heard, VoicePitch), Strength(heard, VoicePitch*1.5)
-		t.Logf("lost %v: %.0f at %d Hz, %.0f beside", lost, at, VoicePitch, beside)
-		if at < 2500 || at > 6000 || beside > at/20 {
-			t.Errorf("lost %v: strength %.0f at %d Hz and %.0f beside it, want about 4200 and nothing", lost, at, VoicePitch, beside)
+		packet, room := c.packet[:n], c.pcm
+		if lossy && i%20 == 7 {
+			packet, room = nil, c.pcm[:capture.PeriodSamples]
 		}
+		got, err := c.decoder.Decode(packet, room)
+		if err != nil || got != capture.PeriodSamples {
+			c.Fatalf("period %d: %d samples, error %v, want %d", i, got, err, capture.PeriodSamples)
+		}
+		heard = append(heard, c.pcm[:got]...)
 	}
-	if _, err := d.Decode([]byte{}, pcm); err == nil {
-		t.Error("an empty packet decodes")
+	heard = heard[len(heard)/2:]
+	at, beside := Strength(heard, VoicePitch), Strength(heard, VoicePitch*1.5)
+	c.Logf("lost %v: %.0f at %d Hz, %.0f beside", lossy, at, VoicePitch, beside)
+	if at < 2500 || at > 6000 || beside > at/20 {
+		c.Errorf("lost %v: strength %.0f at %d Hz and %.0f beside it, want about 4200 and nothing", lossy, at, VoicePitch, beside)
 	}
-	if err := d.Recover(nil, pcm[:capture.PeriodSamples]); err == nil {
-		t.Error("something is recovered of no packet")
+}
+
+func (c *codec) refusesNonsense() {
+	c.Helper()
+	if _, err := c.decoder.Decode([]byte{}, c.pcm); err == nil {
+		c.Error("an empty packet decodes")
+	}
+	if err := c.decoder.Recover(nil, c.pcm[:capture.PeriodSamples]); err == nil {
+		c.Error("something is recovered of no packet")
 	}
 	for _, loss := range []float64{0, 0.3, 1, -0.1, 1.1, math.NaN()} {
-		if err := e.Expect(loss); (err == nil) != (loss >= 0 && loss <= 1) {
-			t.Errorf("a loss of %v: %v", loss, err)
+		if err := c.encoder.Expect(loss); (err == nil) != (loss >= 0 && loss <= 1) {
+			c.Errorf("a loss of %v: %v", loss, err)
 		}
 	}
-	if _, err := e.Encode(Voice(0)[:100], dst); err == nil {
-		t.Error("a short period is encoded")
+	if _, err := c.encoder.Encode(Voice(0)[:100], c.packet); err == nil {
+		c.Error("a short period is encoded")
 	}
+}
+
+// staysClosed closes both, twice.
+func (c *codec) staysClosed() {
+	c.Helper()
 	for range 2 {
-		if err := e.Close(); err != nil {
-			t.Error(err)
+		if err := c.encoder.Close(); err != nil {
+			c.Error(err)
 		}
-		if err := d.Close(); err != nil {
-			t.Error(err)
+		if err := c.decoder.Close(); err != nil {
+			c.Error(err)
 		}
 	}
-	if _, err := e.Encode(Voice(0), dst); err == nil {
-		t.Error("encoded after Close")
+	if _, err := c.encoder.Encode(Voice(0), c.packet); err == nil {
+		c.Error("encoded after Close")
 	}
-	if err := e.Expect(0.1); err == nil {
-		t.Error("told after Close")
+	if err := c.encoder.Expect(0.1); err == nil {
+		c.Error("told after Close")
 	}
-	if _, err := d.Decode(nil, pcm); err == nil {
-		t.Error("decoded after Close")
+	if _, err := c.decoder.Decode(nil, c.pcm); err == nil {
+		c.Error("decoded after Close")
 	}
-	if err := d.Recover(dst[:10], pcm[:capture.PeriodSamples]); err == nil {
-		t.Error("recovered after Close")
+	if err := c.decoder.Recover(c.packet[:10], c.pcm[:capture.PeriodSamples]); err == nil {
+		c.Error("recovered after Close")
 	}
 }
