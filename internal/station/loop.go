@@ -33,6 +33,13 @@ type peer struct {
 	media  bool
 }
 
+func newLoop(s *Station, state door.State) *loop {
+	return &loop{
+		Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{},
+		recorder: &recorder{Station: s, orders: make(chan door.Effect, 8)}, lamp: newLamp(s.light, s.report("light")),
+	}
+}
+
 // run takes one thing after the other until ctx ends.
 func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.wake = time.NewTimer(time.Hour)

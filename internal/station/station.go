@@ -294,39 +294,21 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	l, presses := newLoop(s, state), make(chan press.Event)
+	parts, link := group{fail: cancel}, group{fail: cancel}
+	var unsafe error // what the guard of the locks says when it ends
+	parts.start(ctx, part{"guard of the locks", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe }})
+	for _, p := range s.parts() {
+		parts.start(ctx, p)
+	}
+	parts.start(ctx, part{"buttons", func(ctx context.Context) error { return s.readButtons(ctx, presses) }})
+	parts.start(ctx, part{"light", l.lamp.run})
+	parts.start(ctx, part{"recorder", l.recorder.run})
 	// The chat ends after the calls, whose last hangUps it has to send: without them phones
 	// would ring on at a door that is gone.
 	linkCtx, closeLink := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeLink()
-	var parts, link sync.WaitGroup
-	part := func(ctx context.Context, group *sync.WaitGroup, name string, run func(context.Context) error) {
-		group.Go(func() {
-			err := run(ctx)
-			if ctx.Err() == nil {
-				cancel(fmt.Errorf("%s ended: %w", name, errors.Join(err, errEnded)))
-			}
-		})
-	}
-	presses := make(chan press.Event)
-	var unsafe error // what the lock's guard says when it ends
-	part(ctx, &parts, "guard of the locks", func(ctx context.Context) error { unsafe = s.guard.Run(ctx); return unsafe })
-	part(ctx, &parts, "camera", s.video.Run)
-	if s.night != nil {
-		part(ctx, &parts, "night light", s.night.run)
-	}
-	part(ctx, &parts, "sound", s.sound.Run)
-	part(linkCtx, &link, "chat", s.chat.Run)
-	part(ctx, &parts, "calls", s.calls.Run)
-	for name, run := range s.watches() {
-		part(ctx, &parts, name, run)
-	}
-	part(ctx, &parts, "buttons", func(ctx context.Context) error { return s.readButtons(ctx, presses) })
-	l := &loop{
-		Station: s, state: state, sessions: map[string]*callcore.Session{}, keys: map[*callcore.Session]string{},
-		recorder: &recorder{Station: s, orders: make(chan door.Effect, 8)}, lamp: newLamp(s.light, s.report("light")),
-	}
-	part(ctx, &parts, "light", l.lamp.run)
-	part(ctx, &parts, "recorder", l.recorder.run)
+	link.start(linkCtx, part{"chat", s.chat.Run})
 	// The journal is the last to end: it takes down that the others did. So are wrong codes.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
@@ -335,9 +317,9 @@ func (s *Station) Run(ctx context.Context) error {
 		writer.Go(func() { s.attempts.run(jctx) })
 	}
 	l.run(ctx, presses)
-	parts.Wait()
+	parts.running.Wait()
 	closeLink()
-	link.Wait()
+	link.running.Wait()
 	l.finish(ctx)
 	s.health.Close()
 	closeJournal()
@@ -350,27 +332,6 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	return nil
 }
-
-// watches are the parts that look after what is outside of the station, by what they are called.
-func (s *Station) watches() map[string]func(context.Context) error {
-	all := map[string]func(context.Context) error{}
-	if s.cfg.WatchNetwork != nil {
-		all["network"] = func(ctx context.Context) error { return s.cfg.WatchNetwork(ctx, s.calls.NetworkChanged) }
-	}
-	if s.cfg.WatchLock != nil {
-		all["watch on the locks' guard"] = func(ctx context.Context) error { return s.cfg.WatchLock(ctx, s.report("lock guard")) }
-	}
-	if s.cfg.WatchInputs != nil {
-		all["watch on input devices"] = func(ctx context.Context) error { return s.cfg.WatchInputs(ctx, s.report("input devices")) }
-	}
-	if s.cfg.ClockSet != nil {
-		all["watch on the clock"] = s.watchClock
-	}
-	return all
-}
-
-// errEnded is why Run returns although nobody asked it to.
-var errEnded = errors.New("it is not expected to end by itself")
 
 // publish tells everybody who listens what happened.
 func (s *Station) publish(e control.Event) {
