@@ -32,12 +32,6 @@ func (w *World) Script(user signaling.UserID, device string) *Script {
 	return &Script{Client: w.Join(user, device), tb: w.tb, world: w}
 }
 
-// Line returns the same device with another PeerConnection: a device in a conference has one
-// for each user. Either one receives what comes.
-func (s *Script) Line() *Script {
-	return &Script{Client: s.Client, tb: s.tb, world: s.world}
-}
-
 // Post sends a signal. Fields that are zero are as in a call of ours to s.Peer.
 func (s *Script) Post(g signaling.Signal) {
 	s.tb.Helper()

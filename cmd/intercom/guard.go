@@ -44,7 +44,7 @@ func runGuard(ctx context.Context, in invocation) error {
 		log.Warn("this kernel keeps the level of a line whose process has died: should this one die with an open lock, it stays open until the next one; "+strictHint, "driver", by)
 	}
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may end before
-	service, err := sdnotify.OpenProcess()
+	service, err := sdnotify.Open()
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func runStation(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	service, err := sdnotify.OpenProcess()
+	service, err := sdnotify.Open()
 	if err != nil {
 		return err
 	}

@@ -49,15 +49,15 @@ func Parse(zone *time.Location, windows ...string) (Week, error) {
 	return w, nil
 }
 
-// Empty tells whether there is no window.
-func (w Week) Empty() bool { return len(w.windows) == 0 }
+// empty tells whether there is no window: the zero Week has no zone either.
+func (w Week) empty() bool { return len(w.windows) == 0 }
 
 // String returns the windows as they were given.
 func (w Week) String() string { return w.text }
 
 // Covers tells whether t is in one of the windows.
 func (w Week) Covers(t time.Time) bool {
-	if w.Empty() {
+	if w.empty() {
 		return false
 	}
 	// A window of the day before may reach into today; with two changes of the clock in
@@ -75,7 +75,7 @@ func (w Week) Covers(t time.Time) bool {
 // Next returns the first time after t at which Covers changes. It is the zero time if it
 // never does.
 func (w Week) Next(t time.Time) time.Time {
-	if w.Empty() {
+	if w.empty() {
 		return time.Time{}
 	}
 	var edges []time.Time

@@ -54,14 +54,7 @@ func (h *Hub) Publish(e Event) {
 	}
 }
 
-// Recent returns the last events, at most 200, oldest first.
-func (h *Hub) Recent() []Event {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]Event(nil), h.recent...)
-}
-
-// Watch calls f with the last events, at most as many as last says, then with each one
+// Watch calls f with the last events, at most as many as last says and 200, then with each one
 // from now on, in order and from the caller's goroutine, until ctx ends or f returns an
 // error; it returns that error. Nothing is lost or seen twice between the two.
 func (h *Hub) Watch(ctx context.Context, last int, f func(Event) error) error {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,15 +17,33 @@ func publish(h *Hub, from, to int) {
 	}
 }
 
+// recent returns what a hub has kept.
+func recent(t *testing.T, h *Hub) (names []string) {
+	t.Helper()
+	enough := errors.New("enough")
+	h.Publish(Event{Type: Pressed, Name: "last"})
+	err := h.Watch(t.Context(), 1000, func(e Event) error {
+		if e.Name == "last" {
+			return enough
+		}
+		names = append(names, e.Name)
+		return nil
+	})
+	if err != enough {
+		t.Errorf("Watch: %v", err)
+	}
+	return names
+}
+
 func TestHubKeepsTheLast(t *testing.T) {
 	var h Hub
 	publish(&h, 0, 3)
-	if got := h.Recent(); len(got) != 3 || got[0].Name != "0" || got[2].Name != "2" {
-		t.Errorf("Recent: %v, want 0 1 2", got)
+	if got, want := recent(t, &h), []string{"0", "1", "2"}; !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
 	}
 	publish(&h, 3, 1000)
-	if got := h.Recent(); len(got) != hubRecent || got[0].Name != "800" || got[hubRecent-1].Name != "999" {
-		t.Errorf("Recent: %d events from %v, want %d from 800", len(got), got[0].Name, hubRecent)
+	if got := recent(t, &h); len(got) != hubRecent-1 || got[0] != "801" || got[len(got)-1] != "999" {
+		t.Errorf("kept %d events from %v, want %d from 801, and the last one", len(got), got[0], hubRecent-1)
 	}
 }
 

@@ -33,9 +33,11 @@ type Notifier struct {
 // sendLimit bounds the wait for a service manager whose queue is full.
 const sendLimit = time.Second
 
-// Open reads what the service manager set in the environment, by getenv, os.Getenv for
-// example, for the process of this number. It is nil if there is no service manager.
-func Open(getenv func(string) string, pid int) (*Notifier, error) {
+// Open reads what the service manager set in this process's environment. It is nil if there
+// is no service manager.
+func Open() (*Notifier, error) { return open(os.Getenv, os.Getpid()) }
+
+func open(getenv func(string) string, pid int) (*Notifier, error) {
 	path := getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return nil, nil
@@ -55,9 +57,6 @@ func Open(getenv func(string) string, pid int) (*Notifier, error) {
 	}
 	return n, nil
 }
-
-// OpenProcess is Open for this process.
-func OpenProcess() (*Notifier, error) { return Open(os.Getenv, os.Getpid()) }
 
 // Tell sends messages.
 func (n *Notifier) Tell(messages ...string) error {

@@ -16,7 +16,7 @@ func TestTell(t *testing.T) {
 	}
 	defer manager.Close()
 	env := map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "42"}
-	n, err := Open(func(k string) string { return env[k] }, 42)
+	n, err := open(func(k string) string { return env[k] }, 42)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestTell(t *testing.T) {
 	if got, want := string(buf[:k]), "READY=1\nSTATUS=idle, all is well"; err != nil || got != want {
 		t.Errorf("the manager heard %q, %v; want %q", got, err, want)
 	}
-	other, err := Open(func(k string) string { return env[k] }, 43)
+	other, err := open(func(k string) string { return env[k] }, 43)
 	if err != nil || other.Watchdog() != 0 {
 		t.Errorf("another process's watchdog is ours: %v, %v", other.Watchdog(), err)
 	}
@@ -42,12 +42,12 @@ func TestTell(t *testing.T) {
 }
 
 func TestNoManager(t *testing.T) {
-	n, err := Open(func(string) string { return "" }, 1)
+	n, err := open(func(string) string { return "" }, 1)
 	if err != nil || n != nil || n.Watchdog() != 0 || n.Tell(Ready) != nil {
 		t.Errorf("got %v, %v", n, err)
 	}
 	for _, path := range []string{"vsock:2:1", "/nonexistent/socket"} {
-		if n, err := Open(func(k string) string { return map[string]string{"NOTIFY_SOCKET": path}[k] }, 1); err == nil {
+		if n, err := open(func(k string) string { return map[string]string{"NOTIFY_SOCKET": path}[k] }, 1); err == nil {
 			t.Errorf("%s: no error, %v", path, n)
 		}
 	}

@@ -107,9 +107,9 @@ func (m *Machine) Get(ctx context.Context, path string) ([]byte, error) {
 	return content, nil
 }
 
-// Dial connects to something that listens in the guest: "tcp" with the guest's
+// dial connects to something that listens in the guest: "tcp" with the guest's
 // 127.0.0.1:PORT, or "unix" with a path.
-func (m *Machine) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (m *Machine) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.agent)
@@ -164,7 +164,7 @@ func (m *Machine) Forward(ctx context.Context, l net.Listener, network, address 
 		}
 		all.Go(func() {
 			defer here.Close()
-			there, err := m.Dial(ctx, network, address)
+			there, err := m.dial(ctx, network, address)
 			if err != nil {
 				return // the other side sees its connection end, as with a server that is not there
 			}

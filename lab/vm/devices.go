@@ -58,7 +58,7 @@ func (m *Machine) Play(ctx context.Context, wav []byte) (*Process, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, err = m.Shell(ctx, fmt.Sprintf("while kill -0 %d; do ! grep -q RUNNING /proc/asound/Loop/pcm1p/sub0/status || exit 0; sleep 0.1; done; exit 1", p.PID()))
+		_, err = m.Shell(ctx, fmt.Sprintf("while kill -0 %d; do ! grep -q RUNNING /proc/asound/Loop/pcm1p/sub0/status || exit 0; sleep 0.1; done; exit 1", p.pid))
 		if err == nil || ctx.Err() != nil {
 			return p, ctx.Err()
 		}

@@ -118,9 +118,6 @@ func (p *Process) follow(lines *json.Decoder, c Command) error {
 	}
 }
 
-// PID is the program's, in the guest.
-func (p *Process) PID() int { return p.pid }
-
 // Ended is closed when the program has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

@@ -217,7 +217,7 @@ func testDial(t *testing.T, m *Machine) {
 	if string(got) != "there and back" {
 		t.Errorf("through a forwarded port: got %q", got)
 	}
-	if _, err := m.Dial(ctx, "unix", "/nonsense"); err == nil {
+	if _, err := m.dial(ctx, "unix", "/nonsense"); err == nil {
 		t.Error("dial a socket that does not exist: got no error")
 	}
 	cancel()
