@@ -1,14 +1,10 @@
 package m2m
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -33,10 +29,8 @@ var ErrNone = errors.New("this machine has no H.264 encoder in hardware")
 func Find() (Device, error) { return find(avc) }
 
 func find(c coding) (Device, error) {
-	paths, _ := filepath.Glob("/dev/video*") // the pattern is right
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
 	var barred error
-	for _, path := range paths {
+	for _, path := range uapi.Nodes("/dev/video") {
 		d, ok, err := inspect(path, c)
 		if ok {
 			return d, nil
@@ -49,14 +43,6 @@ func find(c coding) (Device, error) {
 		return Device{}, fmt.Errorf("%w that may be opened%w", ErrNone, barred)
 	}
 	return Device{}, ErrNone
-}
-
-func number(path string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(path, "/dev/video"))
-	if err != nil {
-		return 1 << 20
-	}
-	return n
 }
 
 // inspect tells whether a video device codes pictures as we need it.

@@ -1,13 +1,11 @@
 package v4l2
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +26,7 @@ type Device struct {
 // none (codecs, scalers, metadata, outputs, parts of a camera module) are left out. The error
 // says which could not be asked, and what to do; the others are there all the same.
 func List() ([]Device, error) {
-	paths, _ := filepath.Glob("/dev/video*") // the pattern is right
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
-	return list(paths, inspect)
+	return list(uapi.Nodes("/dev/video"), inspect)
 }
 
 func list(paths []string, inspect func(string) (Device, error)) ([]Device, error) {
@@ -45,14 +41,6 @@ func list(paths []string, inspect func(string) (Device, error)) ([]Device, error
 		}
 	}
 	return devices, closed
-}
-
-func number(path string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(path, "/dev/video"))
-	if err != nil {
-		return 1 << 20
-	}
-	return n
 }
 
 // ErrNoCamera is in the error of a device that is something else.

@@ -34,10 +34,8 @@ type Device struct {
 // List returns the machine's input devices that have keys, and those that could not be asked,
 // in the order of their numbers.
 func List() []Device {
-	paths, _ := filepath.Glob(folder + "/event*") // the pattern is good
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
 	var devices []Device
-	for _, p := range paths {
+	for _, p := range uapi.Nodes(folder + "/event") {
 		d := look(p)
 		if d.Err == nil && len(d.Keys) == 0 {
 			continue
@@ -77,14 +75,6 @@ func open(path string) (int, error) {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
 	return fd, nil
-}
-
-func number(path string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), "event"))
-	if err != nil {
-		return -1
-	}
-	return n
 }
 
 func look(path string) Device {
