@@ -291,10 +291,20 @@ func (c *call) page() (page, error) {
 	return p, nil
 }
 
-// slice returns the bounds of the page in a list of n.
-func (p page) slice(n int) (from, to int) {
-	from = min((p.number-1)*p.size, n)
-	return from, min(from+p.size, n)
+// list answers with one page of what there is; kind is what one of it is called.
+func list[T any](c *call, all []T, kind string, body func(T) map[string]any) (answer, error) {
+	p, err := c.page()
+	if err != nil {
+		return answer{}, err
+	}
+	from := min((p.number-1)*p.size, len(all))
+	items := []any{}
+	for _, one := range all[from:min(from+p.size, len(all))] {
+		items = append(items, map[string]any{kind: body(one)})
+	}
+	return answer{http.StatusOK, map[string]any{
+		"current_page": p.number, "per_page": p.size, "total_entries": len(all), "items": items,
+	}}, nil
 }
 
 func stamp(t time.Time) any {

@@ -241,22 +241,15 @@ func (s *Server) readFile(c *call) (answer, error) {
 }
 
 func (s *Server) listFiles(c *call) (answer, error) {
-	p, err := c.page()
-	if err != nil {
-		return answer{}, err
-	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	items := []any{}
+	var own []*file
 	for _, x := range s.store.files.all {
 		if x.user == c.session.User {
-			items = append(items, map[string]any{"blob": fileBody(x)})
+			own = append(own, x)
 		}
 	}
-	from, to := p.slice(len(items))
-	return answer{http.StatusOK, map[string]any{
-		"current_page": p.number, "per_page": p.size, "total_entries": len(items), "items": items[from:to],
-	}}, nil
+	return list(c, own, "blob", fileBody)
 }
 
 func (s *Server) deleteFile(c *call) (answer, error) {

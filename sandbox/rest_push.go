@@ -197,22 +197,15 @@ func eventBody(e event) map[string]any {
 }
 
 func (s *Server) listEvents(c *call) (answer, error) {
-	p, err := c.page()
-	if err != nil {
-		return answer{}, err
-	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	items := []any{}
+	var own []event
 	for _, e := range s.store.events {
 		if e.user == c.session.User {
-			items = append(items, map[string]any{"event": eventBody(e)})
+			own = append(own, e)
 		}
 	}
-	from, to := p.slice(len(items))
-	return answer{http.StatusOK, map[string]any{
-		"current_page": p.number, "per_page": p.size, "total_entries": len(items), "items": items[from:to],
-	}}, nil
+	return list(c, own, "event", eventBody)
 }
 
 // event finds one of the caller's events. The caller holds the lock.

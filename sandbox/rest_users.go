@@ -45,23 +45,7 @@ func (s *Server) listUsers(c *call) (answer, error) {
 	if err := order(all, c.params.Get("order")); err != nil {
 		return answer{}, err
 	}
-	return s.userList(c, all)
-}
-
-// userList answers with one page of users.
-func (s *Server) userList(c *call, all []account) (answer, error) {
-	p, err := c.page()
-	if err != nil {
-		return answer{}, err
-	}
-	from, to := p.slice(len(all))
-	items := []any{}
-	for _, u := range all[from:to] {
-		items = append(items, map[string]any{"user": userBody(u)})
-	}
-	return answer{http.StatusOK, map[string]any{
-		"current_page": p.number, "per_page": p.size, "total_entries": len(all), "items": items,
-	}}, nil
+	return list(c, all, "user", userBody)
 }
 
 // findUser answers /users/{id}.json and /users/by_….json.
@@ -100,7 +84,7 @@ func (s *Server) findUser(c *call) (answer, error) {
 		return answer{}, errNotFound
 	}
 	if many {
-		return s.userList(c, found)
+		return list(c, found, "user", userBody)
 	}
 	return answer{http.StatusOK, map[string]any{"user": userBody(found[0])}}, nil
 }
