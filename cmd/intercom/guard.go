@@ -22,22 +22,13 @@ import (
 
 // runGuard is the process that has the locks' lines, and outlives the station.
 func runGuard(ctx context.Context, in invocation) error {
-	path, socket, child, standby := defaultConfig, "", false, false
-	_, err := in.parse("guard", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the locks count")
-		fs.StringVar(&socket, "socket", "", "`PATH` of the guard's socket; "+guardSocket("")+" if it is not set")
+	child, standby := false, false
+	c, socket, err := in.parseLocks("guard", func(fs *flag.FlagSet) {
 		fs.BoolVar(&standby, "standby", false, "wait if another guard is running, and take the lines when it ends")
 		fs.BoolVar(&child, "child", false, "a station started this guard, and ends it when it ends in good order")
 	})
 	if err != nil {
 		return err
-	}
-	c, err := loadLocks(path)
-	if err != nil {
-		return err
-	}
-	if socket == "" {
-		socket = guardSocket(c.Control.Socket)
 	}
 	log := c.logger(in)
 	if by := keepsReleased(sysModule); by != "" {
@@ -114,20 +105,9 @@ func keepsReleased(modules string) string {
 
 // runLockSafe leaves the locks safe, whatever became of the station.
 func runLockSafe(ctx context.Context, in invocation) error {
-	path, socket := defaultConfig, ""
-	_, err := in.parse("lock-safe", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the locks count")
-		fs.StringVar(&socket, "socket", "", "`PATH` of the guard's socket; "+guardSocket("")+" if it is not set")
-	})
+	c, socket, err := in.parseLocks("lock-safe", nil)
 	if err != nil {
 		return err
-	}
-	c, err := loadLocks(path)
-	if err != nil {
-		return err
-	}
-	if socket == "" {
-		socket = guardSocket(c.Control.Socket)
 	}
 	if err = askSafe(ctx, socket); err == nil {
 		for _, l := range c.Lock {
@@ -175,6 +155,29 @@ func askSafe(ctx context.Context, socket string) error {
 		}
 	}
 	return nil
+}
+
+// parseLocks parses the flags of a command about locks, more among them, and returns what
+// their configuration says of the locks, and the socket of their guard.
+func (in invocation) parseLocks(command string, more func(*flag.FlagSet)) (c *config, socket string, err error) {
+	path := defaultConfig
+	_, err = in.parse(command, 0, 0, func(fs *flag.FlagSet) {
+		fs.StringVar(&path, "config", path, "configuration `FILE`, of which the locks count")
+		fs.StringVar(&socket, "socket", "", "`PATH` of the guard's socket; "+guardSocket("")+" if it is not set")
+		if more != nil {
+			more(fs)
+		}
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if c, err = loadLocks(path); err != nil {
+		return nil, "", err
+	}
+	if socket == "" {
+		socket = guardSocket(c.Control.Socket)
+	}
+	return c, socket, nil
 }
 
 // loadLocks reads what a configuration says of the locks. The rest may be wrong: the locks are
