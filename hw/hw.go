@@ -1,7 +1,7 @@
 // Package hw holds the words for the lines of a door station: buttons, contacts, locks
 // and lights, each one digital line. It is vocabulary only: hw/sim has scripted lines,
 // hw/relay guards those that open doors, hw/hwtest is the contract that every
-// backend passes.
+// backend passes. It has no goroutines; backends say whether they do.
 package hw
 
 import (

@@ -4,7 +4,9 @@
 //
 // This package picks the backends (which camera, which chat server), reads flags and
 // configuration and handles signals; one file a command. What a door station does is in
-// internal/station and below.
+// internal/station and below; nothing is decided here. A command's goroutines end before it
+// does, but for one that waits for a guard of the locks that it has started: that process
+// outlives it.
 package main
 
 import (

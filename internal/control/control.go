@@ -1,6 +1,7 @@
 // Package control holds what a running station shows and takes from outside: one JSON
 // schema of events and status, behind the control socket and behind the page alike, and
-// the socket's server and client. It decides nothing; the station behind it does.
+// the socket's server and client. It decides nothing; the station behind it does. All its
+// goroutines live inside Serve, one for each connection and one for what that watches.
 package control
 
 import (

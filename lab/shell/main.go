@@ -1,6 +1,6 @@
 // Command shell boots the lab's machine for a person: its serial console is on the
 // terminal, and `intercom demo` runs in it with its page forwarded to this machine. It
-// ends with the machine. It tests nothing.
+// ends with the machine, and its goroutines with it. It tests nothing.
 //
 //	make lab-shell
 package main

@@ -2,7 +2,7 @@
 
 // Command black writes the black pictures that a peer gets instead of a muted camera's:
 // one key frame a codec and shape, in callcore/black. Run it there again when an encoder
-// has changed; nothing else needs it.
+// has changed; nothing else needs it. It starts no goroutine.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Command prompts has espeak-ng speak the sentences of internal/prompts into WAV files,
-// FOLDER/LANGUAGE/CUE.wav. `make prompts` runs it. Who likes another voice puts other files
-// there.
+// FOLDER/LANGUAGE/CUE.wav. `make prompts` runs it; a station only plays what it finds there.
+// Who likes another voice puts other files there. It starts no goroutine.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Command skips reads the output of go test -json, prints what a person wants to know of
 // it, and ends with status 1 if a test failed, or was skipped without being listed in
-// testdata/skips.txt with the reason. It runs nothing itself.
+// testdata/skips.txt with the reason. It runs nothing itself, and starts no goroutine.
 //
 //	go test -json ./... | go run ./internal/cmd/skips
 package main

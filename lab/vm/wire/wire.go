@@ -1,5 +1,5 @@
 // Package wire is what lab/vm and the agent in its guest say to each other, over HTTP on
-// a network card of their own: addresses and JSON values, no code.
+// a network card of their own: addresses and JSON values, no code and no goroutines.
 package wire
 
 import "time"
