@@ -117,16 +117,8 @@ func newStation(c *config, chips hw.Lines, lock *lockGuard, log *slog.Logger) (_
 	if b.socket, err = control.Listen(socket); err != nil {
 		return nil, exitError{exitListen, err}
 	}
-	cfg := station.Config{
-		Version: version, Logger: log, Journal: b.journal, Configured: configured,
-		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
-		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
-		ICE:     c.ice(),
-		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders, CodeSign: dev.codeSign, NewPictureDecoder: dev.newPictureDecoder,
-		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
-		Volume: c.Sound.Volume, Cues: dev.cues, Says: c.says(), ClockSet: clockSet,
-	}
-	cfg.Attempts = c.attemptsFile()
+	cfg := c.station(dev, log)
+	cfg.Journal, cfg.Configured = b.journal, configured
 	if err := c.openKeys(&cfg); err != nil {
 		return nil, err
 	}
@@ -185,6 +177,20 @@ func (b *built) run(ctx context.Context) error {
 	err := b.Station.Run(ctx)
 	cancel()
 	return err
+}
+
+// station is what a station of this configuration is made of on these devices, but for the
+// door, and for what is opened.
+func (c *config) station(dev *devices, log *slog.Logger) station.Config {
+	return station.Config{
+		Version: version, Logger: log,
+		NewChat: func(report func(error)) (station.Chat, error) { return newChat(c, log, report) },
+		Timers:  callcore.Timers{Answer: time.Duration(c.Call.Ring), Dialing: time.Duration(c.Call.Dialing)},
+		ICE:     c.ice(),
+		Camera:  dev.camera, FindCamera: dev.findCamera, Format: dev.format, BitRate: c.Camera.BitRate, Codecs: c.Camera.Codecs, Encoders: dev.encoders, CodeSign: dev.codeSign, NewPictureDecoder: dev.newPictureDecoder,
+		Duplex: dev.duplex, FindCard: dev.findCard, NewSoundEncoder: dev.newSoundEncoder, NewSoundDecoder: dev.newSoundDecoder, Speaker: dev.speaker, Echo: dev.echo,
+		Volume: c.Sound.Volume, Cues: dev.cues, Says: c.says(), ClockSet: clockSet, Attempts: c.attemptsFile(),
+	}
 }
 
 func (c *config) ice() callcore.ICE {
