@@ -188,3 +188,31 @@ func TestAttemptsFile(t *testing.T) {
 		t.Errorf("a folder: %v", err)
 	}
 }
+
+// FuzzAttempts: what is read is what would be written, and locks nobody out for longer than
+// the configuration says.
+func FuzzAttempts(f *testing.F) {
+	for _, tallies := range [][]access.Tally{nil, {}, {{User: anna, Count: 3, Since: time.Hour, Left: time.Second}, {Keypad: "keypad", Count: 1 << 40, Since: -1, Left: 1 << 62}}} {
+		f.Add(formatAttempts(tallies))
+	}
+	f.Add([]byte("intercom-attempts/1 [] 00000000\n"))
+	house, err := access.New(access.Config{Keypads: []string{"keypad"}, Residents: []access.Resident{{ID: anna}}, Seed: [32]byte{1}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Unix(0, 0)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tallies, err := parseAttempts(data)
+		if err != nil {
+			return
+		}
+		if got := formatAttempts(tallies); string(got) != string(data) {
+			t.Errorf("%q was read, and would be written as %q", data, got)
+		}
+		for _, k := range house.Restore(now, tallies).Tallies(now) {
+			if k.Left > access.DefaultLongestLockOut || k.Count < 0 || k.Count > access.DefaultAttempts+30 || k.Since < 0 {
+				t.Errorf("%q: restored as %+v", data, k)
+			}
+		}
+	})
+}
