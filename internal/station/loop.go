@@ -52,6 +52,7 @@ func (l *loop) run(ctx context.Context, presses <-chan press.Event) {
 	l.publish(control.Event{Type: control.Started, Text: "the station started, version " + l.cfg.Version})
 	l.take(ctx, l.keysChanged())
 	l.restoreAttempts(ctx)
+	l.publishNews()
 	kept, sums := time.NewTicker(keepEvery), time.NewTicker(sumUpEvery)
 	defer kept.Stop()
 	defer sums.Stop()
