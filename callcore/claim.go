@@ -70,7 +70,7 @@ type claim struct {
 	due     time.Time
 	held    []signaling.Event // its updates and messages
 	offerID string            // of the offer that it alone was told; empty: none was
-	reply   *step             // its description, while the connection that the call has stands
+	reply   *step             // its description, which waits for the call's connection to be closed
 }
 
 // end is when the claim is given up; zero: there is none.
@@ -128,9 +128,9 @@ func (l *loop) heard(ctx context.Context, p *peer) {
 }
 
 // acquaint finds out whether the device in the call answers for itself when it is asked. If
-// so, it is gone when the server answers in its place.
+// so, it is gone when the server answers in its place. One that may be gone is asked again.
 func (l *loop) acquaint(ctx context.Context, p *peer) {
-	if p.state != connected || !p.bound || p.device == "" || p.known == p.device || !p.asks.take(time.Now()) {
+	if p.state != connected || !p.bound || p.device == "" || p.known == p.device && !p.gone || !p.asks.take(time.Now()) {
 		return
 	}
 	u, device := p.user, p.device
@@ -176,7 +176,7 @@ func (l *loop) found(ctx context.Context, f finding) {
 	case p.state == closed || p.device != f.device:
 	case f.claim == nil:
 		if f.err == nil {
-			p.known = f.device
+			p.known, p.gone = f.device, false
 		}
 	case p.claim != f.claim: // it was given up
 	case f.err == nil:
@@ -231,6 +231,9 @@ func (l *loop) claimDue(p *peer) {
 func (l *loop) judge(p *peer, notLive string) {
 	c := p.claim
 	p.claim = nil
+	if c.reply != nil {
+		l.invalid(p, c.reply.cause.signal, ErrOtherDevice)
+	}
 	for _, e := range c.held {
 		h := l.head(p, c.device)
 		switch e := e.(type) {
@@ -240,6 +243,20 @@ func (l *loop) judge(p *peer, notLive string) {
 			l.emit(Message{h, e.Info, notLive == "", notLive})
 		}
 	}
+}
+
+// wait keeps a description of another device of the user until the connection that the call
+// has is closed or lost: until then it may be from a device that is not the one in the call.
+func (l *loop) wait(p *peer, s step) {
+	device := s.cause.signal.Device
+	if p.claim == nil {
+		p.claim = &claim{device: device, due: time.Now().Add(claimTime)}
+	}
+	if p.claim.device != device {
+		l.invalid(p, s.cause.signal, ErrOtherDevice)
+		return
+	}
+	p.claim.reply = &s
 }
 
 // moved offers a new connection to all devices of the user, if the one in the call may be

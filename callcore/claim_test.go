@@ -303,3 +303,40 @@ func TestClaimIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestOfferOnNewDevice: an offer of another device of the user comes while the connection
+// stands, and the device in the call may be gone. It is followed when the other end closes
+// the connection, and not if it does not.
+func TestOfferOnNewDevice(t *testing.T) {
+	for _, closes := range []bool{true, false} {
+		bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+			s, tab := talkTo(t, w, door, 2, memory.PongRefuse)
+			next, third := tab.another(w, "next"), tab.another(w, "third")
+			door.Link.SetLink(false)
+			door.Link.SetLink(true)
+			next.offer("next")
+			third.offer("third")
+			refusedOther(t, door)
+			if !closes {
+				tab.Speak(11 * time.Second)
+				refusedOther(t, door)
+				must(t, tab.PeerConnection().Close())
+				told(t, door, callcore.Reconnecting) // and it is asked for another one
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+			if len(door.Media.Opened()) != 1 {
+				t.Error("followed although the connection stands")
+			}
+			tab.Renew()
+			next.apply(t)
+			told(t, door, callcore.Reconnecting)
+			if r := told(t, door, callcore.Reconnected); r.Device != "next" {
+				t.Errorf("reconnect %+v", r)
+			}
+			if got := s.State(); got != callcore.StateConnected {
+				t.Errorf("state %s", got)
+			}
+		})
+	}
+}

@@ -82,8 +82,8 @@ func (l *loop) reconnect(ctx context.Context, p *peer, s *signaling.Signal) {
 		l.invalid(p, s, err)
 		return
 	}
-	if told && p.state == connected {
-		p.claim.reply = &step{p, in, cause{signal: s}} // taken when the connection that we have is closed
+	if p.device != s.Device && p.state == connected {
+		l.wait(p, step{p, in, cause{signal: s}})
 		return
 	}
 	l.step(ctx, p, in, cause{signal: s})
@@ -118,7 +118,8 @@ func (l *loop) inputOfReconnect(p *peer, s *signaling.Signal) (input, error) {
 
 // follows tells whether the call goes on with another device of the same user: the JS SDK
 // gets a new resource whenever it reconnects to the chat server. The bound one must be
-// lost, to ICE or to the server. An answer to our latest offer shows who it is: only the
+// lost to ICE, or perhaps to the server: then it is followed when it is lost to ICE, too,
+// which who makes another connection is by closing the one before. An answer to our latest offer shows who it is: only the
 // bound one was told its id, or, if that was gone, only the one in the call answers.
 func (p *peer) follows(in input) bool {
 	switch p.state {

@@ -23,8 +23,18 @@ func TestHangUpOnNewDevice(t *testing.T) {
 		{"our link was down", func(t *testing.T, door *callcoretest.Phone, tab, next *page) {
 			door.Link.SetLink(false)
 			time.Sleep(time.Second)
+			must(t, tab.Client.Close())
 			door.Link.SetLink(true)
+			time.Sleep(time.Second / 2)
 			next.hangUp()
+		}, callcore.ReasonPeerHungUp, 2 * time.Second},
+		{"our link was down, the device is there", func(t *testing.T, door *callcoretest.Phone, tab, next *page) {
+			door.Link.SetLink(false)
+			door.Link.SetLink(true)
+			time.Sleep(time.Second / 2)
+			next.hangUp()
+			refusedOther(t, door)
+			tab.hangUp()
 		}, callcore.ReasonPeerHungUp, 2 * time.Second},
 		{"connection closed first", func(t *testing.T, door *callcoretest.Phone, tab, next *page) {
 			must(t, tab.PeerConnection().Close())

@@ -41,6 +41,7 @@ func (l *loop) signaled(ctx context.Context, e signaling.Event) {
 		for _, s := range l.sessions {
 			for _, p := range s.peers {
 				p.gone = p.gone || p.bound && p.device != ""
+				l.acquaint(ctx, p)
 				l.step(ctx, p, linkRestored, cause{})
 			}
 		}
