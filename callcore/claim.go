@@ -210,7 +210,7 @@ func (l *loop) pursue(p *peer) {
 	case c == nil:
 	case p.state == closed:
 		l.judge(p, ErrEnded.Error())
-	case p.state != connected && c.reply != nil:
+	case p.state == disconnected && c.reply != nil: // and not because our own address is gone
 		l.todo = append(l.todo, *c.reply)
 		c.reply = nil
 	case p.device == c.device && l.notLive(p, c.device) == "":

@@ -171,7 +171,11 @@ func TestClaimWhileThere(t *testing.T) {
 func TestClaimOfAnotherPhone(t *testing.T) {
 	for name, does := range map[string]func(t *testing.T, tablet *page){
 		"does nothing": func(*testing.T, *page) {},
-		"offers":       func(_ *testing.T, tablet *page) { tablet.offer("mine") },
+		"offers": func(t *testing.T, tablet *page) {
+			tablet.offer("too early")
+			tablet.await(t, "offer")
+			tablet.offer("mine")
+		},
 		"answers": func(t *testing.T, tablet *page) {
 			tablet.answer(tablet.await(t, "offer"))
 		},
@@ -300,6 +304,32 @@ func TestClaimIsBounded(t *testing.T) {
 		}
 		if n := refused[notTheDevice]; n != 12 || len(refused) != 2 {
 			t.Errorf("refused %v, want 12 at once and the others after 2 s", refused)
+		}
+	})
+}
+
+// TestOfferWhileWeMove: another device's offer waits for the connection to end, and then it is
+// we who change to another network. That shows nothing about who is in the call.
+func TestOfferWhileWeMove(t *testing.T) {
+	bubble(t, func(t *testing.T, w *callcoretest.World, door *callcoretest.Phone) {
+		s, tab := talkTo(t, w, door, 2, memory.PongRefuse)
+		tablet := tab.another(w, "tablet")
+		door.Link.SetLink(false)
+		door.Link.SetLink(true)
+		tablet.offer("mine")
+		time.Sleep(100 * time.Millisecond)
+		w.Move(door.Net, "10.0.0.99")
+		door.NetworkChanged()
+		told(t, door, callcore.Reconnecting)
+		tab.await(t, "offer")
+		tab.offer("page")
+		tab.apply(t)
+		if r := told(t, door, callcore.Reconnected); r.Device != "tab" {
+			t.Errorf("reconnect %+v", r)
+		}
+		tab.Speak(time.Second)
+		if u := updated(t, door, tab.Script, s.ID()); !u.Live {
+			t.Errorf("not live because %q", u.NotLive)
 		}
 	})
 }
