@@ -165,6 +165,8 @@ func TestResolve(t *testing.T) {
 		"file:" + empty:                      "is empty",
 		"env:INTERCOM_TEST_NONE":             "INTERCOM_TEST_NONE is not set",
 		"credential:../pw":                   "not a path",
+		"credential:empty":                   "the service was given none: write it into the file that LoadCredential=empty: of its unit names, such as /etc/intercom/empty",
+		"credential:none":                    "the service was given none: write it into the file that LoadCredential=none: of its unit names, such as /etc/intercom/none",
 	} {
 		if _, err := Secret(in).Resolve(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", in, err, want)

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -86,10 +88,17 @@ func (s Secret) Resolve() (Secret, error) {
 		if name != filepath.Base(name) {
 			return "", fmt.Errorf("credential %s: it is a name, not a path", name)
 		}
-		return readSecret(filepath.Join(dir, name))
+		v, err := readSecret(filepath.Join(dir, name))
+		if errors.Is(err, errEmpty) || errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("credential %s: the service was given none: write it into the file that LoadCredential=%s: of its unit names, such as /etc/intercom/%s, for root alone", name, name, name)
+		}
+		return v, err
 	}
 	return s, nil
 }
+
+// errEmpty is the error of a secret's file with nothing in it.
+var errEmpty = errors.New("the file is empty")
 
 func readSecret(path string) (Secret, error) {
 	data, err := os.ReadFile(path)
@@ -101,7 +110,7 @@ func readSecret(path string) (Secret, error) {
 	}
 	v := strings.TrimRight(string(data), "\r\n")
 	if v == "" {
-		return "", fmt.Errorf("read secret %s: the file is empty", path)
+		return "", fmt.Errorf("read secret %s: %w", path, errEmpty)
 	}
 	return Secret(v), nil
 }
