@@ -53,6 +53,7 @@ SKIPS = echo "lab: this machine cannot make a guest; its scenarios say what is m
 LINK = $(if $(filter-out $(abspath build/lab),$(abspath $(LAB_CACHE))),mkdir -p build/lab && ln -sfn "$(abspath $(LAB_CACHE))/$1" build/lab/$1,true)
 lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, and a table of times
 	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null && $(call LINK,guest) || $(SKIPS)
+	@[ ! -e build/lab/guest ] || { lab/guest/units.sh >/dev/null && $(call LINK,units); } || $(SKIPS)
 	@scripts/setup.sh lab-arm64 && lab/guest/arm64.sh >/dev/null && $(call LINK,arm64) || $(SKIPS)
 	@[ ! -e build/lab/arm64 ] || $(MAKE) --no-print-directory -s build-arm64
 	@set -o pipefail; $(LABTEST) -timeout 1200s -run '$(SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
@@ -116,6 +117,19 @@ prompts: ## what the door says to visitors, as sound files in build/prompts (esp
 	@scripts/setup.sh prompts
 	@go run ./internal/cmd/prompts -out build/prompts
 
+# Below DESTDIR, if it is set: then no root is needed. The configuration and the secrets are not its business.
+PROMPTS = build/prompts
+PROGRAM = build/intercom-$(shell go env GOARCH)
+install: ## the program, its units and, after make prompts, what it says; PROGRAM=build/intercom-arm64 DESTDIR=FOLDER
+	@[ -x "$(PROGRAM)" ] || { echo "install: there is no $(PROGRAM): make build makes it; PROGRAM=FILE names another" >&2; exit 1; }
+	install -D -m 755 "$(PROGRAM)" "$(DESTDIR)/usr/bin/intercom"
+	install -D -m 644 -t "$(DESTDIR)/usr/lib/systemd/system" systemd/intercom.service systemd/intercom-guard@.service
+	install -D -m 644 systemd/intercom.sysusers "$(DESTDIR)/usr/lib/sysusers.d/intercom.conf"
+	install -D -m 644 systemd/intercom.tmpfiles "$(DESTDIR)/usr/lib/tmpfiles.d/intercom.conf"
+	install -D -m 644 -t "$(DESTDIR)/usr/lib/udev/rules.d" systemd/60-intercom.rules
+	@cd "$(PROMPTS)" 2>/dev/null || { echo "install: without the spoken prompts: make prompts makes them" >&2; exit 0; } && \
+	  find . -name '*.wav' -exec install -D -m 644 {} "$(abspath $(DESTDIR)/usr/share/intercom/prompts)/{}" \;
+
 soak: ## 300 calls over this machine's own sockets, and what they leave behind
 	@go test -tags soak -count=1 -timeout 300s -v -run '^TestSoak$$' ./callcore
 
@@ -131,4 +145,4 @@ fuzz: ## every fuzz target for FUZZTIME (20s) each
 clean: ## remove what was built
 	rm -rf build lab/out
 
-.PHONY: help prompts demo test e2e faults soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 build-armv7 cross-test cross-test-arm64 cross-test-armv7 image-check fuzz clean
+.PHONY: help prompts install demo test e2e faults soak lab lab-short lab-shell bench lint build build-amd64 build-arm64 build-armv7 cross-test cross-test-arm64 cross-test-armv7 image-check fuzz clean

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +73,7 @@ func TestUnitsPermit(t *testing.T) {
 	for _, family := range []string{"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"} { // netlink: netwatch, ICE
 		has(station, "RestrictAddressFamilies", family)
 	}
+	has(station, "SystemCallFilter", "sched_setscheduler") // each thread of sound
 	has(guard, "DeviceAllow", "char-gpiochip")
 	has(guard, "SupplementaryGroups", "gpio")
 	has(guard, "RestrictAddressFamilies", "AF_UNIX")
@@ -81,6 +84,22 @@ func TestUnitsPermit(t *testing.T) {
 		if !slices.Equal(u["User"], []string{"intercom"}) {
 			t.Errorf("user %q: the guard's socket is for its owner alone", u["User"])
 		}
+	}
+	// Classes are allowed that the kernel knows when the service starts: it has to know them
+	// before the first camera, or card, is plugged in.
+	for _, module := range []string{"modprobe@videodev.service", "modprobe@snd.service"} {
+		has(station, "Wants", module)
+		has(station, "After", module)
+	}
+	for name, u := range map[string]map[string][]string{"station": station, "guard": guard} {
+		if !slices.Equal(u["StartLimitIntervalSec"], []string{"0"}) || !slices.Equal(u["Restart"], []string{"always"}) {
+			t.Errorf("the %s is given up after some failures", name)
+		}
+	}
+	// A missing secret is the station's to tell.
+	for _, secret := range station["LoadCredential"] {
+		name, _, _ := strings.Cut(secret, ":")
+		has(station, "SetCredential", name+`:\n`)
 	}
 	// Two guards, of which one waits, in a folder that outlives either.
 	for _, name := range []string{"intercom-guard@1.service", "intercom-guard@2.service"} {
@@ -150,6 +169,60 @@ func TestUnitsVerified(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s is exposed: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// TestInstalled has `make install` put each file of systemd/ to where the file itself says, and
+// the sentences to where the configuration looks for them.
+func TestInstalled(t *testing.T) {
+	root, said := t.TempDir(), t.TempDir()
+	program := filepath.Join(said, "program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(said, "en"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(said, "en", "busy.wav"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", "install", "PROGRAM="+program, "PROMPTS="+said, "DESTDIR="+root)
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make install: %v\n%s", err, out)
+	}
+	want := map[string]fs.FileMode{"/usr/bin/intercom": 0o755, defaults().Prompts.Folder + "/en/busy.wav": 0o644}
+	files, err := os.ReadDir(unitsDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		path := "/usr/lib/systemd/system/" + f.Name()
+		if !slices.Contains(unitNames, f.Name()) {
+			text, err := os.ReadFile(filepath.Join(unitsDir, f.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, _, _ = strings.Cut(strings.TrimPrefix(string(text), "# "), ":")
+		}
+		want[path] = 0o644
+	}
+	got := map[string]fs.FileMode{}
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			got[strings.TrimPrefix(path, root)] = info.Mode().Perm()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("installed: got %v, want %v", got, want)
 	}
 }
 

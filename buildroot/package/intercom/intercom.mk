@@ -47,6 +47,17 @@ define INTERCOM_INSTALL_CONFIGURATION
 endef
 INTERCOM_POST_INSTALL_TARGET_HOOKS += INTERCOM_INSTALL_CONFIGURATION
 
+# The sentences take espeak-ng, which Buildroot has for the target alone: `make prompts`
+# in this source tree makes them before.
+define INTERCOM_INSTALL_PROMPTS
+	cd $(INTERCOM_SITE)/build/prompts 2>/dev/null || { \
+		echo "intercom: no spoken prompts: run make prompts in the source tree" >&2; \
+		exit 0; \
+	} && find . -name '*.wav' -exec $(INSTALL) -D -m 0644 {} \
+		$(TARGET_DIR)/usr/share/intercom/prompts/{} \;
+endef
+INTERCOM_POST_INSTALL_TARGET_HOOKS += INTERCOM_INSTALL_PROMPTS
+
 define INTERCOM_USERS
 	intercom -1 intercom -1 * /var/lib/intercom - audio,gpio,input,video Video door station
 endef
