@@ -197,22 +197,28 @@ func (g *guest) startCommand(t *testing.T, config string, c vm.Command) *door {
 	t.Helper()
 	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
 	d := &door{process: g.start(t, "door", c), more: make(chan struct{})}
+	must(t, d.connect(g.forward(t, guestSocket)))
+	return d
+}
 
+// forward returns a socket of this machine behind which is one of the guest, until the scenario
+// ends.
+func (g *guest) forward(t *testing.T, path string) string {
+	t.Helper()
 	socket, err := newSocket()
 	must(t, err)
 	l, err := net.Listen("unix", socket)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background()) // beyond the test's: begin's cleanup asks the door
 	over := make(chan error, 1)
-	go func() { over <- g.Forward(ctx, l, "unix", guestSocket) }()
+	go func() { over <- g.Forward(ctx, l, "unix", path) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-over; err != nil {
 			t.Error(err)
 		}
 	})
-	must(t, d.connect(socket))
-	return d
+	return socket
 }
 
 // start starts a program in the guest whose log is kept in this machine. It ends with the
