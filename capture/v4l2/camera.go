@@ -224,7 +224,7 @@ func (r *reader) read(ctx context.Context, cam *webcam.Webcam, out func(*capture
 		if err != nil {
 			return fmt.Errorf("wait for a picture: %w", err)
 		}
-		data, index, err := cam.GetFrame()
+		data, index, err := take(cam.GetFrame)
 		if errors.Is(err, unix.EAGAIN) {
 			continue
 		}
@@ -248,6 +248,16 @@ func (r *reader) read(ctx context.Context, cam *webcam.Webcam, out func(*capture
 		}
 	}
 	return ctx.Err()
+}
+
+// take takes a picture from the library, which believes what drivers say of their buffers.
+func take(get func() ([]byte, uint32, error)) (data []byte, index uint32, err error) {
+	defer func() {
+		if lie := recover(); lie != nil {
+			err = fmt.Errorf("the driver says that a picture is larger than its buffer (%v)", lie)
+		}
+	}()
+	return get()
 }
 
 // frame makes a frame of a picture; nil: it is spoiled.

@@ -97,11 +97,26 @@ func TestPick(t *testing.T) {
 			t.Errorf("%q: %s, want %s", name, got.Path, want)
 		}
 	}
+	// A camera with a second stream, H.264 or infrared, has two nodes.
+	one := []Device{two[0], {Path: "/dev/video1", Card: "Webcam", Bus: "usb-1", Links: []string{"/dev/v4l/by-id/usb-Maker_Webcam_1-video-index1"}}}
+	for name, want := range map[string]string{"": "/dev/video0", "usb-1": "/dev/video0", "Webcam": "/dev/video0", "usb-Maker_Webcam_1-video-index1": "/dev/video1"} {
+		if got, err := pick(one, name); err != nil || got.Path != want {
+			t.Errorf("%q of a camera with two nodes: %s, %v, want %s", name, got.Path, err, want)
+		}
+	}
 	if got, err := pick(two[:1], ""); err != nil || got.Path != "/dev/video0" {
 		t.Errorf("the only camera: %v, %v", got, err)
 	}
 	if _, err := pick(nil, ""); err == nil || !strings.Contains(err.Error(), "no camera") {
 		t.Errorf("no camera at all: %v", err)
+	}
+}
+
+// TestTake: a driver that lies about its buffer is an error, and the camera is opened again.
+func TestTake(t *testing.T) {
+	buffer := make([]byte, 10)
+	if _, _, err := take(func() ([]byte, uint32, error) { return buffer[:len(buffer)+copy(buffer, "lie")], 0, nil }); err == nil || !strings.Contains(err.Error(), "larger than its buffer") {
+		t.Errorf("got %v", err)
 	}
 }
 

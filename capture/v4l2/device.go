@@ -122,9 +122,10 @@ func pick(devices []Device, name string) (Device, error) {
 			found = append(found, d)
 		}
 	}
+	other := func(d Device) bool { return d.Bus != found[0].Bus }
 	switch {
-	case len(found) == 1:
-		return found[0], nil
+	case len(found) == 1, len(found) > 1 && !slices.ContainsFunc(found, other):
+		return found[0], nil // the first of the nodes that one camera has
 	case len(found) > 1:
 		return Device{}, fmt.Errorf("%d cameras fit (%s at %s, %s at %s); name one by its bus or its link in /dev/v4l/by-id",
 			len(found), found[0].Path, found[0].Bus, found[1].Path, found[1].Bus)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -51,7 +52,11 @@ func (t *trouble) set(part string, err error) {
 func (t *trouble) join() error {
 	var all []error
 	for _, p := range t.parts {
-		all = append(all, fmt.Errorf("%s: %w", p.part, p.err))
+		err := p.err
+		if !strings.HasPrefix(err.Error(), p.part) { // it may name itself
+			err = fmt.Errorf("%s: %w", p.part, err)
+		}
+		all = append(all, err)
 	}
 	return errors.Join(all...)
 }
