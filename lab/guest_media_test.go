@@ -85,24 +85,37 @@ const (
 	emulatedGap = time.Second
 )
 
-// soundTime is how long sound is listened to at a time.
-const soundTime = 2 * time.Second
+// soundTime is how long sound is listened to at a time. The best of a few times counts: the
+// machine that emulates may be busy.
+const (
+	soundTime = 2 * time.Second
+	listens   = 4
+)
 
 // checkSound asserts that the resident hears what the visitor says, and the visitor the
-// resident: a tone each, without a gap longer than gap at the loudspeaker.
+// resident: a tone each, without a gap longer than gap.
 func (g *guest) checkSound(t *testing.T, a *phone, gap time.Duration) {
 	t.Helper()
 	visitor, err := g.Play(t.Context(), vm.Tone(visitorTone, visitorPeak, 40*time.Second))
 	must(t, err)
+	wrong := func(heard browser.Audio) bool {
+		return checkAudio(heard, visitorTone) != nil || math.Abs(heard.DBFS-visitorLevel) > levelError || heard.Gap > float64(gap.Milliseconds())
+	}
 	page := make(chan func(), 1) // what is asserted of the page, which listens meanwhile
 	go func() {
-		heard, err := a.Audio(t.Context(), soundTime)
+		var heard browser.Audio
+		var err error
+		for range listens {
+			if heard, err = a.Audio(t.Context(), soundTime); err != nil || !wrong(heard) {
+				break
+			}
+		}
 		page <- func() {
 			t.Helper()
 			must(t, err)
-			t.Logf("the resident hears %.1f Hz at %.1f dBFS", heard.Frequency, heard.DBFS)
-			if checkAudio(heard, visitorTone) != nil || math.Abs(heard.DBFS-visitorLevel) > levelError {
-				t.Errorf("the visitor at the page: %q: %+v, want %.0f Hz at %.1f dBFS", checkAudio(heard, visitorTone), heard, visitorTone, visitorLevel)
+			t.Logf("the resident hears %.1f Hz at %.1f dBFS; the longest gap is %.1f ms", heard.Frequency, heard.DBFS, heard.Gap)
+			if wrong(heard) {
+				t.Errorf("the visitor at the page: %q: %+v, want %.0f Hz at %.1f dBFS, no gap longer than %v", checkAudio(heard, visitorTone), heard, visitorTone, visitorLevel, gap)
 			}
 		}
 	}()
@@ -125,12 +138,12 @@ func (g *guest) checkBoth(t *testing.T, a *phone, gap time.Duration) {
 }
 
 // hears records what the door's loudspeaker plays, and asserts that it is a tone of the
-// probe's level. The best of a few recordings counts: the machine that emulates may be busy.
+// probe's level.
 func (g *guest) hears(t *testing.T, tone float64, gap time.Duration) {
 	t.Helper()
 	var faults []string
 	var wav []byte
-	for range 4 {
+	for range listens {
 		var err error
 		wav, err = g.Record(t.Context(), soundTime)
 		must(t, err)

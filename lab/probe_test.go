@@ -49,7 +49,7 @@ func checkAudio(a browser.Audio, tone float64) (faults []string) {
 }
 
 // loop connects a page with itself and sends a picture and a tone round.
-const loop = `async ({ picture, tone }) => {
+const loop = `async ({ picture, tone, gaps }) => {
   const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
   const c = canvas.getContext('2d');
   let n = 0;
@@ -64,6 +64,8 @@ const loop = `async ({ picture, tone }) => {
   if (picture === 'slow') setInterval(() => { c.fillStyle = '#fd4'; c.fillRect((n += 7) % 280, 90, 40, 60); }, 500);
   const stream = canvas.captureStream();
   if (tone) for (const t of (await navigator.mediaDevices.getUserMedia({ audio: true })).getTracks()) stream.addTrack(t);
+  const [sound] = stream.getAudioTracks();
+  if (gaps) setInterval(() => { sound.enabled = false; setTimeout(() => { sound.enabled = true; }, 150); }, 400);
   const a = new RTCPeerConnection(), b = new RTCPeerConnection();
   a.onicecandidate = (e) => e.candidate && b.addIceCandidate(e.candidate);
   b.onicecandidate = (e) => e.candidate && a.addIceCandidate(e.candidate);
@@ -111,10 +113,24 @@ func TestProbe(t *testing.T) {
 			if got := checkAudio(a, 535); got == nil {
 				t.Errorf("sound of another frequency passes: %+v", a)
 			}
+			if a.Gap > 50 {
+				t.Errorf("sound without gaps: %+v", a)
+			}
 			if tt.codec != "" && codec(t, p) != "video/"+tt.codec {
 				t.Errorf("codec: got %s, want %s", codec(t, p), tt.codec)
 			}
 		})
+	}
+}
+
+// TestProbeGaps has the page hear a tone that breaks off now and then.
+func TestProbeGaps(t *testing.T) {
+	p := newPage(t, "loop", browser.ProbeConfig{Tone: 523.25})
+	must(t, p.Goto(t.Context(), lab.pages.URL+"/phone.html"))
+	must(t, p.Eval(t.Context(), loop, map[string]any{"picture": "moving", "tone": true, "gaps": true}, nil))
+	_, a := measure(t, p)
+	if a.Gap < 75 || a.Gap > 250 {
+		t.Errorf("got %+v, want gaps of about 150 ms", a)
 	}
 }
 

@@ -42,6 +42,7 @@ type Audio struct {
 	Frequency float64 `json:"frequency"` // dominant, in Hz; 0 in silence
 	Margin    float64 `json:"margin"`    // of the dominant frequency over all others, in dB
 	DBFS      float64 `json:"dbfs"`      // root mean square; 0 is full scale
+	Gap       float64 `json:"gap"`       // the longest silence lately, in ms
 }
 
 // Received is what came over one connection.

@@ -229,19 +229,38 @@
     return analyser;
   }
 
+  // longestGap returns the longest silence of what an analyser has heard last, in milliseconds.
+  function longestGap(analyser) {
+    const samples = new Float32Array(analyser.fftSize);
+    analyser.getFloatTimeDomainData(samples);
+    let longest = 0;
+    let silent = 0;
+    for (const v of samples) {
+      silent = Math.abs(v) < 0.01 ? silent + 1 : 0;
+      longest = Math.max(longest, silent);
+    }
+    return 1000 * longest / analyser.context.sampleRate;
+  }
+
   // audio measures the remote sound over the last 0.7 s, after ms milliseconds: the
   // dominant frequency in Hz, to a fraction of one; its margin in dB over everything that
-  // is more than 30 Hz away; and the level in dB below full scale.
+  // is more than 30 Hz away; the level in dB below full scale; and the longest gap, in
+  // Chromium that of 1.3 s.
   probe.audio = async ({ ms = 1500 } = {}) => {
     const track = live('audio');
     if (!track) throw new Error('there is no remote sound');
     let analyser;
+    let gap = 0;
     if (gecko) {
       analyser = await recorded(track, ms);
     } else {
       analyser = listen(track);
-      await pause(ms);
+      const last = Math.min(600, ms);
+      await pause(ms - last);
+      gap = longestGap(analyser);
+      await pause(last);
     }
+    gap = Math.max(gap, longestGap(analyser));
     const bins = new Float32Array(analyser.frequencyBinCount);
     const samples = new Float32Array(analyser.fftSize);
     analyser.getFloatFrequencyData(bins);
@@ -251,7 +270,7 @@
     const dbfs = power > 0 ? 10 * Math.log10(power) : -200;
     let peak = Math.ceil(50 / hz);
     for (let i = peak; i < bins.length - 1; i++) if (bins[i] > bins[peak]) peak = i;
-    if (!Number.isFinite(bins[peak])) return { frequency: 0, margin: 0, dbfs: -200 };
+    if (!Number.isFinite(bins[peak])) return { frequency: 0, margin: 0, dbfs: -200, gap };
     let other = -200;
     for (let i = Math.ceil(50 / hz); i < bins.length; i++) {
       if (Math.abs(i - peak) * hz > 30) other = Math.max(other, bins[i]);
@@ -259,7 +278,7 @@
     // A parabola through the three highest bins, in dB, has its top at the frequency.
     const [a, b, d] = [bins[peak - 1], bins[peak], bins[peak + 1]];
     const offset = 0.5 * (a - d) / (a - 2 * b + d);
-    return { frequency: (peak + (Number.isFinite(offset) ? offset : 0)) * hz, margin: b - other, dbfs };
+    return { frequency: (peak + (Number.isFinite(offset) ? offset : 0)) * hz, margin: b - other, dbfs, gap };
   };
 
   // --- statistics -----------------------------------------------------------------------
