@@ -11,7 +11,8 @@ GOTEST := go test -race -cpu 1 -timeout 300s
 SYSROOT := $(CURDIR)/build/sysroot
 cross = GOARCH=$(1) GOARM=7 CGO_ENABLED=1 CC=$(3)-gcc CXX=$(3)-g++ \
 	CGO_CFLAGS='-O2 -I$(SYSROOT)/$(2)/usr/include' CGO_CXXFLAGS='-O2 -I$(SYSROOT)/$(2)/usr/include' \
-	CGO_LDFLAGS='-L$(SYSROOT)/$(2)/usr/lib/$(3)'
+	CGO_LDFLAGS='-L$(SYSROOT)/$(2)/usr/lib/$(3) -Wl,-rpath-link=$(SYSROOT)/$(2)/usr/lib/$(3)' \
+	PKG_CONFIG_SYSROOT_DIR=$(SYSROOT)/$(2) PKG_CONFIG_LIBDIR=$(SYSROOT)/$(2)/usr/lib/$(3)/pkgconfig:$(CURDIR)/capture/aec/pkgconfig
 CROSS_arm64 := $(call cross,arm64,arm64,aarch64-linux-gnu)
 CROSS_armv7 := $(call cross,arm,armhf,arm-linux-gnueabihf)
 
@@ -104,8 +105,8 @@ CROSS_TESTED := ./internal/pixels ./internal/payload ./internal/annexb ./interna
 # Nor does qemu know the requests of video and input devices: it says so, in another way than a kernel.
 CROSS_SKIPPED := ^TestEncoder$$/^bit_rate$$|^TestNo(Video|Input)Device$$
 CROSS_ROOMS := ^(TestNew|TestEcho|TestVisitorAlone|TestDeviceLost|TestAllocs|TestHalfDuplex|TestGateNoise)$$/^a_card_with_60_ms$$
-QEMU_arm64 := qemu-aarch64 -L /usr/aarch64-linux-gnu
-QEMU_armv7 := qemu-arm -L /usr/arm-linux-gnueabihf
+QEMU_arm64 := qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(SYSROOT)/arm64/usr/lib/aarch64-linux-gnu
+QEMU_armv7 := qemu-arm -L /usr/arm-linux-gnueabihf -E LD_LIBRARY_PATH=$(SYSROOT)/armhf/usr/lib/arm-linux-gnueabihf
 cross-test: cross-test-arm64 cross-test-armv7 ## the tests of codecs and conversions for arm64 and armv7, under qemu-user
 
 cross-test-arm64 cross-test-armv7: cross-test-%:

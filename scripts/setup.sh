@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh build|demo|test|e2e|prompts|lab|lab-arm64|cross|cross-test}
 
-build="gcc g++ libc6-dev libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
+build="gcc g++ libc6-dev pkgconf libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
 test="libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux"
 compilers="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf g++-arm-linux-gnueabihf libc6-dev-armhf-cross"
 case $what in
@@ -18,7 +18,7 @@ prompts) debian="espeak-ng" ;;
 test) debian="$build $test" ;;
 e2e) debian="$build $test firefox-esr" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
-lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils alsa-utils v4l-utils iproute2 libasound2" ;;
+lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils alsa-utils v4l-utils iproute2" ;;
 lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
 cross) debian="$build $compilers" ;;
 cross-test) debian="$build $compilers qemu-user ffmpeg" ;;
@@ -50,7 +50,8 @@ else
 	command -v g++ >/dev/null || missing+=(g++)
 	[ -e /usr/include/vpx/vpx_encoder.h ] || missing+=("libvpx-dev, with its static library libvpx.a")
 	[ -e /usr/include/turbojpeg.h ] || missing+=("libturbojpeg0-dev, with its static library libturbojpeg.a")
-	[ -e /usr/include/webrtc_audio_processing/webrtc ] || missing+=("webrtc-audio-processing 0.3, with its static library libwebrtc_audio_processing.a")
+	pkgconf --with-path="$PWD/capture/aec/pkgconfig" --exists webrtc-audio-processing-1 2>/dev/null ||
+		missing+=("pkgconf, and webrtc-audio-processing 1.x, or 0.3 with its static library libwebrtc_audio_processing.a")
 	if [ "$what" = prompts ]; then
 		missing=()
 		command -v espeak-ng >/dev/null || missing+=(espeak-ng)
@@ -107,21 +108,23 @@ fi
 
 foreign="libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
 # Libraries for another architecture go into a folder of their own: the machine keeps one.
+# They are of this machine's release, and with what they need but the cross compiler has.
 sysroot() { # sysroot DEBIAN'S NAME OF THE ARCHITECTURE
-	local arch=$1 s=$PWD/build/sysroot/$1 p
-	[ "$(cat "$s/.done" 2>/dev/null)" != "$foreign" ] || return 0
-	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put headers and static libraries for $arch of $foreign into build/sysroot/$arch/usr, and these names into build/sysroot/$arch/.done"
+	local arch=$1 s=$PWD/build/sysroot/$1 p done
+	done="$foreign, of $(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-}" || true)"
+	[ "$(cat "$s/.done" 2>/dev/null)" != "$done" ] || return 0
+	command -v apt-get >/dev/null || die "this is not Debian or Ubuntu; put headers and static libraries for $arch of $foreign into build/sysroot/$arch/usr, and this line into build/sysroot/$arch/.done: $done"
 	note "fetching for $arch into build/sysroot/$arch: $foreign"
 	rm -rf "$s"
 	mkdir -p "$s/apt/lists/partial" "$s/apt/archives/partial"
-	local apt=(apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
+	local apt=(-qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State="$s/apt" -o Dir::State::lists="$s/apt/lists"
 		-o Dir::Cache="$s/apt" -o Dir::State::status=/dev/null -o APT::Sandbox::User=root -o Acquire::Languages=none)
-	"${apt[@]}" update || note "a list of packages could not be had; going on with the others"
-	for p in $foreign; do
-		(cd "$s" && "${apt[@]}" download "$p:$arch" && dpkg-deb -x "$p"_*_"$arch".deb .)
+	apt-get "${apt[@]}" update || note "a list of packages could not be had; going on with the others"
+	for p in $(apt-cache "${apt[@]}" depends --recurse --important $foreign | grep -E '^[a-z]' | grep -vE '^(libc6|libgcc-s1|libstdc\+\+6|gcc-[0-9]+-base)$' | sort -u); do
+		(cd "$s" && apt-get "${apt[@]}" download "$p:$arch" && dpkg-deb -x "$p"_*_"$arch".deb .)
 	done
 	rm -rf "$s/apt" "$s"/*.deb
-	echo "$foreign" >"$s/.done"
+	echo "$done" >"$s/.done"
 }
 if [ "$what" = cross ] || [ "$what" = cross-test ]; then
 	sysroot arm64

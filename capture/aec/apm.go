@@ -2,8 +2,9 @@
 
 package aec
 
-// #cgo CXXFLAGS: -std=c++11 -DWEBRTC_POSIX -DWEBRTC_AUDIO_PROCESSING_ONLY_BUILD -I/usr/include/webrtc_audio_processing
-// #cgo LDFLAGS: -l:libwebrtc_audio_processing.a -lstdc++ -lm -lpthread
+// #cgo CXXFLAGS: -std=c++17
+// #cgo pkg-config: --with-path=${SRCDIR}/pkgconfig webrtc-audio-processing-1
+// #cgo LDFLAGS: -lstdc++ -lm
 // #include "apm.h"
 import "C"
 
@@ -15,9 +16,10 @@ import (
 // engine takes echo and noise out of periods at 16 kHz. There is one; another one is compared
 // with it.
 type engine interface {
-	// cancel is given what was heard and what it may hold the echo of, which was played from
-	// leastLead to tail earlier.
+	// cancel is given what was heard and what it may hold the echo of, the middle of which
+	// was played from leastLead to reach earlier.
 	cancel(heard, played, clean []int16)
+	reach() int // in samples
 	close()
 }
 
@@ -36,6 +38,16 @@ func (a apm) cancel(heard, played, clean []int16) {
 	C.intercom_apm_cancel(a.c, int16s(heard), int16s(played), int16s(clean))
 }
 
+func (a apm) reach() int {
+	if generation() > 0 {
+		return finderTaps * decimation
+	}
+	return mostLead
+}
+
 func (a apm) close() { C.intercom_apm_free(a.c) }
 
 func int16s(s []int16) *C.int16_t { return (*C.int16_t)(unsafe.Pointer(unsafe.SliceData(s))) }
+
+// generation is the library's: see apm.h.
+func generation() int { return int(C.intercom_apm_generation()) }

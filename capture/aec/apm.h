@@ -10,6 +10,10 @@ extern "C" {
 // WebRTC's canceller of echo at 16 kHz, in periods of 20 ms.
 typedef struct intercom_apm intercom_apm;
 
+// intercom_apm_generation is the library's: 0 is 0.3, which must be told how late the echo
+// is; 1 is 1.x, which finds it.
+int intercom_apm_generation(void);
+
 // intercom_apm_new returns NULL when the library cannot do what is asked for.
 intercom_apm *intercom_apm_new(void);
 void intercom_apm_free(intercom_apm *);

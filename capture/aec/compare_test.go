@@ -21,6 +21,7 @@ func newSpeex() (engine, error) {
 }
 
 func (s speex) cancel(heard, played, clean []int16) { s.Cancel(heard, played, clean) }
+func (s speex) reach() int                          { return mostLead }
 func (s speex) close()                              { s.Close() }
 
 // TestCompare prints what two cancellers make of the same echo, and fails when the one that is

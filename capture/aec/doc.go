@@ -17,6 +17,8 @@
 // period, in some 0.1 ms, without locks waited for or anything allocated. Without cgo
 // HalfDuplex alone is there.
 //
-// The static library of Debian's libwebrtc-audio-processing-dev is linked. A cross build says
-// where the target's is with CGO_LDFLAGS.
+// Debian's libwebrtc-audio-processing-dev is linked: 1.x, or 0.3 as a static library. They
+// have nothing in common but what they do: apm.cc is over both. pkg-config says which there
+// is; where it does not find 1.x, what is in pkgconfig stands in for it. A cross build says
+// where the target's is with PKG_CONFIG_LIBDIR, which must hold that folder, too, for 0.3.
 package aec

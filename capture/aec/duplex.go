@@ -19,7 +19,8 @@ const (
 	tail = sampleRate * 128 / 1000
 	// lead is how much of the tail is kept before the middle of its strongest part, 24 ms;
 	// within these bounds, 10 and 85 ms, it may wander before it is put back there. A card
-	// within them from the beginning is left alone.
+	// within them from the beginning is left alone, and so is any by an engine that finds the
+	// echo itself.
 	lead      = sampleRate * 24 / 1000
 	leastLead = sampleRate * 10 / 1000
 	mostLead  = sampleRate * 85 / 1000
@@ -188,7 +189,7 @@ func (p *canceller) follow(delay int) {
 	if ppm, ok := p.drift.take(delay, p.now); ok {
 		p.ppm.Store(int64(ppm))
 	}
-	if l := delay - p.lag; l >= leastLead && l <= mostLead || delay < lead && p.lag == 0 {
+	if l := delay - p.lag; l >= leastLead && l <= p.engine.reach() || delay < lead && p.lag == 0 {
 		return
 	}
 	p.lag = max(0, delay-lead)

@@ -38,24 +38,30 @@ func cancel(t testing.TB, r *room, bare bool, engines ...func() (engine, error))
 	return result, d.Stats()
 }
 
-// scenes are the boxes in which echo is measured. What is to be reached is in dB, by the
-// engine alone; distorted rooms are held to what was measured less 3 dB.
+// less is by how many dB echo is reduced.
+type less struct {
+	early float64 // from 2 s to 6 s
+	late  float64 // from 6 s on
+}
+
+// scenes are the boxes in which echo is measured. What is to be reached, by the engine alone,
+// is of each generation of the library; distorted rooms, and the stairwell with 1.x, are held
+// to what was measured less 3 dB.
 var scenes = []struct {
 	name string
 	room room
-	erle float64 // from 2 s to 6 s
-	late float64 // from 6 s on
+	want [2]less
 }{
-	{"a card with 20 ms", room{delay: 0.02}, 40, 50},
-	{"a card with 60 ms", room{delay: 0.06}, 40, 50},
-	{"a card with 120 ms", room{delay: 0.12}, 40, 50},
-	{"a card with 250 ms", room{delay: 0.25}, 40, 50},
-	{"a stairwell", room{delay: 0.06, reverb: 0.5}, 25, 50},
-	{"a loud loudspeaker", room{delay: 0.06, loss: -3}, 40, 50},
-	{"a noisy street", room{delay: 0.06, noise: 100}, 36, 36},
-	{"a small loudspeaker", room{delay: 0.06, distortion: 1}, 39, 39},
-	{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, 29, 28},
-	{"an overdriven microphone", room{delay: 0.06, gain: 8}, 32, 34},
+	{"a card with 20 ms", room{delay: 0.02}, [2]less{{40, 50}, {40, 50}}},
+	{"a card with 60 ms", room{delay: 0.06}, [2]less{{40, 50}, {40, 50}}},
+	{"a card with 120 ms", room{delay: 0.12}, [2]less{{40, 50}, {40, 50}}},
+	{"a card with 250 ms", room{delay: 0.25}, [2]less{{40, 50}, {40, 50}}},
+	{"a stairwell", room{delay: 0.06, reverb: 0.5}, [2]less{{25, 50}, {29, 42}}},
+	{"a loud loudspeaker", room{delay: 0.06, loss: -3}, [2]less{{40, 50}, {40, 50}}},
+	{"a noisy street", room{delay: 0.06, noise: 100}, [2]less{{36, 36}, {36, 36}}},
+	{"a small loudspeaker", room{delay: 0.06, distortion: 1}, [2]less{{39, 39}, {28, 28}}},
+	{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, [2]less{{29, 28}, {36, 23}}},
+	{"an overdriven microphone", room{delay: 0.06, gain: 8}, [2]less{{32, 34}, {60, 70}}},
 }
 
 // in fills in what most of the scenes have in common.
@@ -78,8 +84,8 @@ func TestEcho(t *testing.T) {
 			loss := func(from, to float64) float64 { return level(r.heard, from, to) - level(result, from, to) }
 			first, early, late := loss(0.5, 2), loss(2, 6), loss(6, 12)
 			t.Logf("canceller alone %.0f dB until 2 s, %.0f dB until 6 s, %.0f dB then; delay %v; says %.0f dB, overdriven %d, restarts %d", first, early, late, s.Delay, s.ERLE, s.Clipped, s.Restarts)
-			if early < test.erle || late < test.late {
-				t.Errorf("canceller alone %.1f and %.1f dB, want %.0f and %.0f", early, late, test.erle, test.late)
+			if want := test.want[generation()]; early < want.early || late < want.late {
+				t.Errorf("canceller alone %.1f and %.1f dB, want %.0f and %.0f", early, late, want.early, want.late)
 			}
 			if off := s.Delay.Seconds() - r.delay; math.Abs(off) > 0.006 {
 				t.Errorf("delay %v, want %.0f ms", s.Delay, r.delay*1000)
@@ -99,20 +105,20 @@ func TestEcho(t *testing.T) {
 }
 
 // TestDoubleTalk: while both talk the visitor is still understood. What the engine alone
-// leaves of him is measured.
+// leaves of him is measured; 1.x is held to what was measured less 0.03.
 func TestDoubleTalk(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		room room
 		loss float64 // of the visitor, in dB
-		like float64
+		like [2]float64
 	}{
-		{"a card with 60 ms", room{delay: 0.06}, 6, 0.75},
-		{"a card with 120 ms", room{delay: 0.12}, 6, 0.75},
-		{"a stairwell", room{delay: 0.06, reverb: 0.5}, 6, 0.7},
-		{"a noisy street", room{delay: 0.06, noise: 100}, 6, 0.6},
-		{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, 6, 0.75},
-		{"echo thrice as loud as the visitor", room{delay: 0.06, loss: -3}, 9, 0.55},
+		{"a card with 60 ms", room{delay: 0.06}, 6, [2]float64{0.75, 0.69}},
+		{"a card with 120 ms", room{delay: 0.12}, 6, [2]float64{0.75, 0.68}},
+		{"a stairwell", room{delay: 0.06, reverb: 0.5}, 6, [2]float64{0.7, 0.63}},
+		{"a noisy street", room{delay: 0.06, noise: 100}, 6, [2]float64{0.6, 0.69}},
+		{"a bad loudspeaker", room{delay: 0.06, distortion: 3}, 6, [2]float64{0.75, 0.76}},
+		{"echo thrice as loud as the visitor", room{delay: 0.06, loss: -3}, 9, [2]float64{0.55, 0.53}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := test.room.in(16)
@@ -121,8 +127,8 @@ func TestDoubleTalk(t *testing.T) {
 			// The visitor alone is what is left when the echo is away: the lost part of him.
 			loss, like := level(r.near, 7, 16)-level(result, 7, 16), likeness(r.near, result, 7, 16)
 			t.Logf("the visitor loses %.1f dB, likeness %.2f", loss, like)
-			if loss > test.loss || loss < -1 || like < test.like {
-				t.Errorf("the visitor loses %.1f dB, likeness %.2f; want %.0f at most and %.2f", loss, like, test.loss, test.like)
+			if want := test.like[generation()]; loss > test.loss || loss < -1 || like < want {
+				t.Errorf("the visitor loses %.1f dB, likeness %.2f; want %.0f at most and %.2f", loss, like, test.loss, want)
 			}
 		})
 	}

@@ -11,7 +11,8 @@ INTERCOM_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
 	--exclude=/build --exclude=/node_modules --exclude=/lab/out
 INTERCOM_LICENSE = Apache-2.0
 INTERCOM_LICENSE_FILES = LICENSE
-INTERCOM_DEPENDENCIES = jpeg libvpx webrtc-audio-processing0
+INTERCOM_DEPENDENCIES = host-pkgconf jpeg libvpx
+INTERCOM_DEPENDENCIES += $(if $(BR2_PACKAGE_WEBRTC_AUDIO_PROCESSING),webrtc-audio-processing,webrtc-audio-processing0)
 INTERCOM_GOMOD = intercom
 INTERCOM_BUILD_TARGETS = cmd/intercom
 INTERCOM_LDFLAGS = -s -w
@@ -26,11 +27,8 @@ define INTERCOM_VENDOR
 endef
 INTERCOM_PRE_BUILD_HOOKS += INTERCOM_VENDOR
 
-# Headers that have a folder of their own: the one of the staging area.
-define INTERCOM_STAGING_HEADERS
-	$(SED) 's,-I/usr/include/,-I$(STAGING_DIR)/usr/include/,' $(@D)/capture/aec/apm.go
-endef
-INTERCOM_PRE_BUILD_HOOKS += INTERCOM_STAGING_HEADERS
+# What says that webrtc-audio-processing 0.3 will do: pkg-config looks for 1.x first.
+INTERCOM_GO_ENV = PKG_CONFIG_PATH=$(@D)/capture/aec/pkgconfig
 
 define INTERCOM_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom.service \
