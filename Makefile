@@ -55,7 +55,7 @@ LINK = $(if $(filter-out $(abspath build/lab),$(abspath $(LAB_CACHE))),mkdir -p 
 lab: ## the same program on real drivers, in a machine in QEMU: all scenarios, and a table of times
 	@scripts/setup.sh lab && lab/guest/build.sh >/dev/null && $(call LINK,guest) || $(SKIPS)
 	@[ ! -e build/lab/guest ] || { lab/guest/units.sh >/dev/null && $(call LINK,units); } || $(SKIPS)
-	@scripts/setup.sh lab-arm64 && lab/guest/arm64.sh >/dev/null && $(call LINK,arm64) || $(SKIPS)
+	@scripts/setup.sh lab-arm64 && scripts/setup.sh cross && lab/guest/arm64.sh >/dev/null && $(call LINK,arm64) || $(SKIPS)
 	@[ ! -e build/lab/arm64 ] || $(MAKE) --no-print-directory -s build-arm64
 	@set -o pipefail; $(LABTEST) -timeout 1200s -run '$(SCENARIOS)' ./lab/vm ./lab | go run ./internal/cmd/skips -times
 

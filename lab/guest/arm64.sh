@@ -15,7 +15,7 @@ mkdir -p "$cache"
 exec 9>"$cache/build.lock"
 flock -w 1200 9 || { echo "lab: another build of the guest does not end" >&2; exit 1; }
 
-made=$(cd "$root" && { cat lab/guest/{arm64.sh,init} lab/vm/agent/*.go lab/vm/wire/*.go; dpkg-query -W libc6-arm64-cross; } | sha256sum | cut -c1-12)
+made=$(cd "$root" && { cat lab/guest/{arm64.sh,init} lab/vm/agent/*.go lab/vm/wire/*.go; dpkg-query -W libc6-arm64-cross; cat build/sysroot/arm64/.done 2>/dev/null || true; } | sha256sum | cut -c1-12)
 out=$cache/arm64-$made
 if [ ! -e "$out" ]; then
 	echo "lab: making $(basename "$out")" >&2
@@ -48,6 +48,11 @@ if [ ! -e "$out" ]; then
 	cp "$w/x/lib/modules/$kernel"/modules.{order,builtin,builtin.modinfo} "$d/lib/modules/$kernel"
 	depmod -b "$d" "$kernel"
 	cp -L "$libraries"/{ld-linux-aarch64.so.1,libc.so.6,libm.so.6,libpthread.so.0,libdl.so.2,librt.so.1,libgcc_s.so.1,libstdc++.so.6} "$d/lib"
+	# What the intercom links where there is no static library: webrtc-audio-processing 1.x.
+	for f in "$root"/build/sysroot/arm64/usr/lib/aarch64-linux-gnu/libwebrtc-audio-processing-*.so.*; do
+		[ -e "$f" ] || continue
+		cp -L "$f" "$(dirname "$f")"/libabsl_{bad_optional_access,string_view,throw_delegate}.so.* "$d/lib"
+	done
 	echo 'root:x:0:0::/root:/bin/sh' >"$d/etc/passwd"
 	echo 'root:x:0:' >"$d/etc/group"
 	printf '127.0.0.1 localhost door chat.localhost\n10.0.2.2 host\n' >"$d/etc/hosts"

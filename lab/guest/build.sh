@@ -46,7 +46,7 @@ fetched=$dir
 # By the names of the folders, not their paths: a cache may be moved.
 stage modules "$(cat "$here"/{modules.sh,Kbuild} <(basename "$fetched") | hash)" bash "$here/modules.sh" "$kernel" "$fetched"
 modules=$dir
-tools=$(dpkg-query -W busybox-static alsa-utils v4l-utils iproute2 libasound2 libc6)
+tools=$(dpkg-query -W busybox-static alsa-utils v4l-utils iproute2 'libasound2*' 'libwebrtc-audio-processing*' libc6)
 stage guest "$(cd "$root" && { cat lab/guest/{initramfs.sh,init,panel.sh,asound.conf,build.sh} lab/vm/agent/*.go lab/vm/wire/*.go internal/uinput/*.go internal/uapi/*.go
 	echo "$(basename "$modules") $tools"; } | hash)" guest
 ln -sfn "$(basename "$dir")" "$cache/guest"

@@ -56,6 +56,11 @@ for so in libasound.so.2 libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so
 	cp -Lu "$f" "$d/lib"
 	libraries "$f"
 done
+# What the intercom links where there is no static library: webrtc-audio-processing 1.x.
+for f in $(ldconfig -p | awk '/libwebrtc-audio-processing-[0-9]+\.so\./ { print $NF }'); do
+	cp -Lu "$f" "$d/lib"
+	libraries "$f"
+done
 cp -rL /usr/share/alsa "$d/usr/share"
 cp -rL /etc/alsa/. "$d/etc/alsa" 2>/dev/null || true
 echo 'root:x:0:0::/root:/bin/sh' >"$d/etc/passwd"
