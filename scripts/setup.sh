@@ -9,8 +9,11 @@ cd "$(dirname "$0")/.."
 what=${1:?usage: scripts/setup.sh build|demo|test|e2e|prompts|lab|lab-arm64|cross|cross-test}
 
 build="gcc g++ libc6-dev pkgconf libvpx-dev libturbojpeg0-dev libwebrtc-audio-processing-dev"
-test="libspeexdsp-dev chromium prosody coturn ffmpeg espeak-ng iproute2 util-linux"
 compilers="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf g++-arm-linux-gnueabihf libc6-dev-armhf-cross"
+# $CHROMIUM is for systems without the package: Ubuntu's is a snap.
+browser=chromium
+[ ! -x "${CHROMIUM:-}" ] || browser=
+test="libspeexdsp-dev $browser prosody coturn ffmpeg espeak-ng iproute2 util-linux"
 case $what in
 build) debian=$build ;;
 demo) debian=$build ;;
@@ -18,8 +21,8 @@ prompts) debian="espeak-ng" ;;
 test) debian="$build $test" ;;
 e2e) debian="$build $test firefox-esr" ;;
 # The headers' metapackage is what names the kernel that the lab boots: see lab/guest/build.sh.
-lab) debian="$build chromium make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils alsa-utils v4l-utils iproute2" ;;
-lab-arm64) debian="$build qemu-system-arm cpio kmod binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
+lab) debian="$build $browser make qemu-system-x86 linux-headers-amd64 busybox-static cpio kmod xz-utils zstd alsa-utils v4l-utils iproute2" ;;
+lab-arm64) debian="$build qemu-system-arm cpio kmod xz-utils binutils-aarch64-linux-gnu libc6-arm64-cross libgcc-s1-arm64-cross libstdc++6-arm64-cross" ;;
 cross) debian="$build $compilers" ;;
 cross-test) debian="$build $compilers qemu-user ffmpeg" ;;
 *) echo "setup: unknown target $what" >&2; exit 2 ;;

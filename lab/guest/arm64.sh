@@ -31,6 +31,7 @@ if [ ! -e "$out" ]; then
 	(cd "$w" && apt-get -qq "${options[@]}" download "$package" busybox-static) || missing "$package and busybox-static"
 	for p in "$w"/*.deb; do dpkg-deb -x "$p" "$w/x"; done
 	[ -e "$w/x/lib" ] || ln -s usr/lib "$w/x/lib"
+	find "$w/x/lib/modules/" -name '*.ko.xz' -exec xz -d {} +
 	depmod -b "$w/x" "$kernel"
 
 	d=$w/root
@@ -38,7 +39,7 @@ if [ ! -e "$out" ]; then
 	ln -s bin "$d/sbin"
 	ln -s ../bin "$d/usr/bin"
 	install -m 755 "$here/init" "$d/init"
-	cp "$w/x/bin/busybox" "$d/bin"
+	cp "$w"/x/{bin,usr/bin}/busybox "$d/bin" 2>/dev/null || [ -x "$d/bin/busybox" ]
 	(cd "$root" && CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -ldflags '-s -w' -o "$d/bin/agent" ./lab/vm/agent)
 	for m in virtio_pci virtio_net virtio_rng af_packet configfs i6300esb dwc2 phy-generic cdc_ether; do
 		modprobe -d "$w/x" -S "$kernel" --show-depends "$m"

@@ -35,7 +35,10 @@ mv loopback/usr/src/v4l2loopback-* sources/v4l2loopback
 
 # QEMU boots the ELF file directly (PVH): the guest would unpack vmlinuz for three seconds.
 bash sources/scripts/extract-vmlinux "image/boot/vmlinuz-$kernel" >vmlinux
-mv image/lib .
+# Debian 13 has the modules below /usr, and compressed.
+mkdir lib
+mv "$(find image -type d -path '*/lib/modules')" lib
+find lib -name '*.ko.xz' -exec xz -d {} +
 depmod -b . "$kernel"
 rm -rf image loopback ./*.deb apt.log
 chmod 755 .
