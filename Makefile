@@ -127,6 +127,7 @@ install: ## the program, its units and, after make prompts, what it says; PROGRA
 	install -D -m 644 -t "$(DESTDIR)/usr/lib/systemd/system" systemd/intercom.service systemd/intercom-guard@.service
 	install -D -m 644 systemd/intercom.sysusers "$(DESTDIR)/usr/lib/sysusers.d/intercom.conf"
 	install -D -m 644 systemd/intercom.tmpfiles "$(DESTDIR)/usr/lib/tmpfiles.d/intercom.conf"
+	install -D -m 644 -t "$(DESTDIR)/usr/lib/systemd/system.conf.d" systemd/intercom-watchdog.conf
 	install -D -m 644 -t "$(DESTDIR)/usr/lib/udev/rules.d" systemd/60-intercom.rules
 	@cd "$(PROMPTS)" 2>/dev/null || { echo "install: without the spoken prompts: make prompts makes them" >&2; exit 0; } && \
 	  find . -name '*.wav' -exec install -D -m 644 {} "$(abspath $(DESTDIR)/usr/share/intercom/prompts)/{}" \;

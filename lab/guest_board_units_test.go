@@ -192,6 +192,9 @@ func (u units) boots(t *testing.T) {
 	for _, name := range []string{stationUnit, "intercom-guard@1.service", "intercom-guard@2.service"} {
 		u.confined(t, name)
 	}
+	if state, err := u.Shell(t.Context(), "cd /sys/class/watchdog/watchdog0; echo $(cat state timeout)"); err != nil || strings.TrimSpace(state) != "active 15" {
+		t.Errorf("the hardware watchdog is %q, %v, want that systemd feeds it", state, err)
+	}
 	files, err := u.Shell(t.Context(), "stat -c '%A %U %G %n' /etc/intercom /etc/intercom/* /run/intercom /run/intercom-guard "+stationState)
 	must(t, err)
 	const want = `drwxr-x--- root intercom /etc/intercom

@@ -53,7 +53,7 @@ if [ ! -e "$out" ]; then
 	kernel=$(ls "$w/guest/lib/modules")
 	m=$d/usr/lib/modules/$kernel
 	mkdir -p "$m"
-	for p in virtio_pci virtio_net virtio_rng configfs gpio-sim vivid snd-aloop; do
+	for p in virtio_pci virtio_net virtio_rng configfs gpio-sim i6300esb vivid snd-aloop; do
 		modprobe -d "$w/guest" -S "$kernel" --show-depends "$p"
 	done | awk '$1 == "insmod" { print $2 }' | sort -u | xargs cp -t "$m"
 	cp "$w/guest/lib/modules/$kernel"/modules.{order,builtin,builtin.modinfo} "$m"

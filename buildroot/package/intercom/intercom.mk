@@ -35,6 +35,8 @@ define INTERCOM_INSTALL_INIT_SYSTEMD
 		$(TARGET_DIR)/usr/lib/systemd/system/intercom.service
 	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom-guard@.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/intercom-guard@.service
+	$(INSTALL) -D -m 0644 $(@D)/systemd/intercom-watchdog.conf \
+		$(TARGET_DIR)/usr/lib/systemd/system.conf.d/intercom-watchdog.conf
 	$(INSTALL) -D -m 0644 $(@D)/systemd/60-intercom.rules \
 		$(TARGET_DIR)/usr/lib/udev/rules.d/60-intercom.rules
 endef
