@@ -111,10 +111,10 @@ RestartSec=200ms
 // units is the machine whose process 1 is systemd, with the program installed.
 type units struct{ *guest }
 
-// TestGuestUnits boots a machine with systemd that was installed as the README says: the
+// TestUnits boots a machine with systemd that was installed as the README says: the
 // services start by themselves, under their own user and in their sandbox, without a network
 // and before camera and card are there; they are killed, stopped, hang, and lack a secret.
-func TestGuestUnits(t *testing.T) {
+func TestUnits(t *testing.T) {
 	s, err := guestServer()
 	must(t, err)
 	u := units{bootGuest(t, vm.Config{Guest: filepath.Join(lab.root, "build", "lab", "units"), Files: installed(t, s)})}
