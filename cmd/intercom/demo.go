@@ -55,20 +55,21 @@ type demoFlags struct {
 	config, camera, sound, page, rest, chat, websocket, socket, sdk string
 }
 
+func (f *demoFlags) define(fs *flag.FlagSet) {
+	fs.StringVar(&f.config, "config", "", "`FILE` with settings that differ from the demo's")
+	fs.StringVar(&f.camera, "camera", "", "`DEVICE` instead of the synthetic camera, such as /dev/video0")
+	fs.StringVar(&f.sound, "sound", "", "`CARD` instead of the synthetic microphone and loudspeaker, such as default")
+	fs.StringVar(&f.page, "listen", "127.0.0.1:8080", "`ADDRESS` of the page")
+	fs.StringVar(&f.rest, "rest", "127.0.0.1:0", "`ADDRESS` of the server's REST API")
+	fs.StringVar(&f.chat, "chat", "127.0.0.1:0", "`ADDRESS` of the chat server")
+	fs.StringVar(&f.websocket, "websocket", "127.0.0.1:0", "`ADDRESS` of the chat server for browsers")
+	fs.StringVar(&f.socket, "control", "", "`PATH` of the control socket; "+defaultSocket()+" if it is not set")
+	fs.StringVar(&f.sdk, "sdk", defaultSDK(), "`FOLDER` with quickblox.min.js")
+}
+
 func runDemo(ctx context.Context, in invocation) error {
 	var f demoFlags
-	_, err := in.parse("demo", 0, 0, func(fs *flag.FlagSet) {
-		fs.StringVar(&f.config, "config", "", "`FILE` with settings that differ from the demo's")
-		fs.StringVar(&f.camera, "camera", "", "`DEVICE` instead of the synthetic camera, such as /dev/video0")
-		fs.StringVar(&f.sound, "sound", "", "`CARD` instead of the synthetic microphone and loudspeaker, such as default")
-		fs.StringVar(&f.page, "listen", "127.0.0.1:8080", "`ADDRESS` of the page")
-		fs.StringVar(&f.rest, "rest", "127.0.0.1:0", "`ADDRESS` of the server's REST API")
-		fs.StringVar(&f.chat, "chat", "127.0.0.1:0", "`ADDRESS` of the chat server")
-		fs.StringVar(&f.websocket, "websocket", "127.0.0.1:0", "`ADDRESS` of the chat server for browsers")
-		fs.StringVar(&f.socket, "control", "", "`PATH` of the control socket; "+defaultSocket()+" if it is not set")
-		fs.StringVar(&f.sdk, "sdk", defaultSDK(), "`FOLDER` with quickblox.min.js")
-	})
-	if err != nil {
+	if _, err := in.parse("demo", 0, 0, f.define); err != nil {
 		return err
 	}
 	accounts := demoAccounts()
