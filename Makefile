@@ -48,7 +48,7 @@ faults: ## calls in a real browser whose network fails: cut, narrow, moved, bloc
 
 # The guest is made first, so that its minutes are not a scenario's. What cannot be made is said,
 # and skipped. The short run is CI's.
-LABTEST := go test -tags e2e,lab -count=1 -parallel 3 -json
+LABTEST := go test -tags e2e,lab -count=1 -parallel 4 -json
 SKIPS = echo "lab: this machine cannot make a guest; its scenarios say what is missing" >&2
 # The scenarios look in build/lab for what LAB_CACHE has.
 LINK = $(if $(filter-out $(abspath build/lab),$(abspath $(LAB_CACHE))),mkdir -p build/lab && ln -sfn "$(abspath $(LAB_CACHE))/$1" build/lab/$1,true)

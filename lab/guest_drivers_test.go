@@ -16,12 +16,12 @@ import (
 
 // driverPackages have tests for real drivers, behind the tag guest and named TestGuest. Each has
 // devices of its own.
-var driverPackages = []string{"hw/evdev", "capture/alsa", "hw/cdev", "capture/v4l2", "capture/m2m"}
+var driverPackages = []string{"hw/evdev", "hw/cdev", "capture/alsa", "capture/v4l2", "capture/m2m"}
 
 // TestGuestDrivers runs the contracts of the packages that talk to drivers where the drivers
 // are: lines on a simulated chip, keys of made-up keypads, pictures of vivid, a virtual codec, sound on a loopback card.
 func TestGuestDrivers(t *testing.T) {
-	t.Parallel() // beside TestGuestLocks: both mostly wait, and neither has what the other uses
+	t.Parallel() // beside other scenarios that mostly wait, and have other devices
 	g := newGuest(t)
 	for _, p := range driverPackages {
 		t.Run(filepath.Base(p), func(t *testing.T) {

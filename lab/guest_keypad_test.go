@@ -65,7 +65,7 @@ func (g *guest) checkKeypad(t *testing.T, d *door) {
 		if e := d.expect(t, soon, control.Opened); e.User != anna.id {
 			t.Errorf("opened: %+v", e)
 		}
-		_, err := g.AwaitLine(t.Context(), soon, vm.RelayDoor, true)
+		_, err := g.AwaitLine(t.Context(), soon, vm.Light, true)
 		must(t, err)
 		d.expect(t, soon, control.Locked)
 	})
@@ -73,7 +73,7 @@ func (g *guest) checkKeypad(t *testing.T, d *door) {
 		d.begin(t)
 		typed(t, "*739155#")
 		d.expect(t, soon, control.Refused)
-		g.is(t, vm.RelayDoor, false)
+		g.is(t, vm.Light, false)
 	})
 	t.Run("unplugged and back", func(t *testing.T) {
 		d.begin(t)

@@ -26,7 +26,7 @@ func (g *guest) checkPicture(t *testing.T, a *phone) {
 }
 
 // pictureTime is how long a picture is looked at.
-const pictureTime = 2 * time.Second
+const pictureTime = 3 * time.Second / 2
 
 func (g *guest) isPicture(t *testing.T, v browser.Video, err error) {
 	t.Helper()
@@ -88,7 +88,7 @@ const (
 // soundTime is how long sound is listened to at a time. The best of a few times counts: the
 // machine that emulates may be busy.
 const (
-	soundTime = 2 * time.Second
+	soundTime = 3 * time.Second / 2
 	listens   = 4
 )
 

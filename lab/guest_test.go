@@ -26,6 +26,17 @@ type guest struct {
 	*vm.Machine
 	name string
 	out  string // its folder in that of the run
+
+	program, config, socket string // where a door and its files are in the machine
+}
+
+// apart has the doors of a scenario that shares the machine with others be where theirs are not, and
+// returns settings for an account that theirs do not use.
+func (g *guest) apart(t *testing.T, name string, who account, settings string) string {
+	t.Helper()
+	g.program, g.config, g.socket = "/opt/"+name+"/intercom", "/etc/intercom/"+name+".toml", "/run/"+name+".sock"
+	return with(t, settings, fmt.Sprintf("login = %q", doorAccount.login), fmt.Sprintf("login = %q", who.login),
+		fmt.Sprintf("password = %q", doorAccount.password), fmt.Sprintf("password = %q", who.password))
 }
 
 // sharedGuest is the machine of the scenarios that leave it as they found it.
@@ -40,7 +51,7 @@ var sharedGuest struct {
 // lab/out, and when the scenario has failed, what the display shows.
 func newGuest(t *testing.T) *guest {
 	t.Helper()
-	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
+	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-"), program: guestProgram, config: guestConfig, socket: guestSocket}
 	g.out = filepath.Join(lab.out, g.name)
 	must(t, os.MkdirAll(g.out, 0o755))
 	s := &sharedGuest
@@ -129,7 +140,7 @@ for l in /sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio*/pull; do echo pull
 // bootGuest boots a machine for one scenario. Out is set here.
 func bootGuest(t *testing.T, c vm.Config) *guest {
 	t.Helper()
-	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-")}
+	g := &guest{name: strings.ReplaceAll(t.Name(), "/", "-"), program: guestProgram, config: guestConfig, socket: guestSocket}
 	g.out = filepath.Join(lab.out, g.name)
 	must(t, os.MkdirAll(g.out, 0o755))
 	c.Out = g.out
@@ -168,7 +179,7 @@ func (g *guest) report(t *testing.T) {
 	}
 }
 
-// Where the program and its files are in the guest.
+// Where the program and its files are in the guest, of scenarios that have it to themselves.
 const (
 	guestProgram = "/usr/bin/intercom"
 	guestConfig  = "/etc/intercom/intercom.toml"
@@ -188,16 +199,16 @@ func (g *guest) startDoor(t *testing.T, config string, env ...string) *door {
 // startProgram is startDoor for another program than this machine's.
 func (g *guest) startProgram(t *testing.T, program, config string, env ...string) *door {
 	t.Helper()
-	must(t, g.PutFile(t.Context(), guestProgram, program))
-	return g.startCommand(t, config, vm.Command{Args: []string{guestProgram, "run", "--control", guestSocket}, Env: env})
+	must(t, g.PutFile(t.Context(), g.program, program))
+	return g.startCommand(t, config, vm.Command{Args: []string{g.program, "run", "--config", g.config, "--control", g.socket}, Env: env})
 }
 
 // startCommand is startProgram for a program that is there, by a command that runs it.
 func (g *guest) startCommand(t *testing.T, config string, c vm.Command) *door {
 	t.Helper()
-	must(t, g.Put(t.Context(), guestConfig, 0o600, []byte(config)))
+	must(t, g.Put(t.Context(), g.config, 0o600, []byte(config)))
 	d := &door{process: g.start(t, "door", c), more: make(chan struct{})}
-	must(t, d.connect(g.forward(t, guestSocket)))
+	must(t, d.connect(g.forward(t, g.socket)))
 	return d
 }
 
@@ -383,7 +394,11 @@ func startSandbox() (*sandboxServer, error) {
 		return nil, err
 	}
 	host := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-	s := &sandboxServer{listen: []string{"--rest", host(ports[0]), "--chat", host(ports[1]), "--websocket", host(ports[2])}}
+	accounts := filepath.Join(lab.out, "sandbox.toml")
+	s := &sandboxServer{listen: []string{"--accounts", accounts, "--rest", host(ports[0]), "--chat", host(ports[1]), "--websocket", host(ports[2])}}
+	if err := writeAccounts(accounts); err != nil {
+		return nil, err
+	}
 	return s, s.start()
 }
 

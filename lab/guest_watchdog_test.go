@@ -15,6 +15,11 @@ import (
 // hardwareWatchdog restarts the guest after watchdogTimeout. Here QEMU holds it instead.
 const (
 	hardwareWatchdog = `
+[hang_up]
+line = "panel:12"
+active_low = true
+pull = "up"
+
 [watchdog]
 device = "/dev/watchdog0"
 timeout = "5s"
@@ -26,25 +31,27 @@ timeout = "5s"
 // door's state writes to a log that nobody reads any more; and then the whole process. The hardware
 // notices; while the station works, and after it has ended in good order, there is nothing to notice.
 func TestGuestWatchdog(t *testing.T) {
+	t.Parallel() // beside TestGuestDrivers
 	s, err := guestServer()
 	must(t, err)
 	g := newGuest(t)
-	config := guestSettings(s, realDevices) + hardwareWatchdog
+	config := g.apart(t, "watchdog", filmAccount, guestSettings(s, with(t, syntheticDevices,
+		`label = "Ring"`, "line = \"panel:13\"\nactive_low = true\npull = \"up\""))+hardwareWatchdog)
 	program, err := intercom()
 	must(t, err)
-	must(t, g.PutFile(t.Context(), guestProgram, program))
+	must(t, g.PutFile(t.Context(), g.program, program))
 	_, err = g.Run(t.Context(), "mkfifo", "/run/log")
 	must(t, err)
 	reader := g.start(t, "log", vm.Command{Args: []string{"cat", "/run/log"}})
-	d := g.startCommand(t, config, vm.Command{Args: []string{"sh", "-c", "exec " + guestProgram + " run --control " + guestSocket + " 2>/run/log"}})
+	d := g.startCommand(t, config, vm.Command{Args: []string{"sh", "-c", "exec " + g.program + " run --config " + g.config + " --control " + g.socket + " 2>/run/log"}})
 	g.countsWatchdog(t, true)
 	begun := time.Now()
 
 	// It works: it rings, and waits.
 	d.begin(t)
-	g.tap(t, vm.ButtonCall)
+	g.tap(t, "#13")
 	d.expect(t, soon, control.Ringing)
-	g.tap(t, vm.ButtonHangUp)
+	g.tap(t, "#12")
 	d.expect(t, soon, control.Ended)
 	time.Sleep(time.Until(begun.Add(watchdogTimeout + time.Second))) // what comes meanwhile is what is asked
 	g.restarts(t, 0)
@@ -54,13 +61,18 @@ func TestGuestWatchdog(t *testing.T) {
 	if _, err := g.Shell(t.Context(), "timeout 2 cat /dev/zero >/run/log || true"); err != nil {
 		t.Fatal(err)
 	}
-	g.tap(t, vm.ButtonHangUp)
-	hung := time.Now()
-	g.restarted(t, hung, 1)
+	g.tap(t, "#12")
+	g.restarted(t, time.Now(), 1)
 	must(t, d.signal(syscall.SIGKILL))
 	<-d.ended
 	must(t, reader.signal(syscall.SIGKILL))
 	<-reader.ended
+
+	// Another one ends well.
+	d = g.startDoor(t, config)
+	g.countsWatchdog(t, true)
+	must(t, d.stop())
+	g.countsWatchdog(t, false)
 
 	d = g.startDoor(t, config)
 	g.countsWatchdog(t, true)
@@ -68,13 +80,6 @@ func TestGuestWatchdog(t *testing.T) {
 	g.restarted(t, time.Now(), 2)
 	must(t, d.signal(syscall.SIGKILL))
 	<-d.ended
-
-	// Another one ends well.
-	d = g.startDoor(t, config)
-	g.countsWatchdog(t, true)
-	must(t, d.stop())
-	g.countsWatchdog(t, false)
-	g.restarts(t, 2)
 }
 
 // restarted waits until the hardware wants to restart the machine for the n-th time, and lets it

@@ -92,11 +92,7 @@ func startHouse() (*house, error) {
 	host := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 	h := &house{accounts: filepath.Join(lab.out, "accounts.toml"), chat: host(ports[0]), websock: host(ports[1])}
 	h.server.websocket = "ws://" + h.websock
-	text := fmt.Sprintf("[application]\nid = %d\nauth_key = \"key\"\nauth_secret = \"secret\"\n", app)
-	for _, a := range everybody {
-		text += fmt.Sprintf("[[user]]\nid = %d\nlogin = %q\npassword = %q\n", a.id, a.login, a.password)
-	}
-	if err := os.WriteFile(h.accounts, []byte(text), 0o600); err != nil {
+	if err := writeAccounts(h.accounts); err != nil {
 		return nil, err
 	}
 	at := func(a account, ring, more string) func() (*door, error) {
@@ -104,6 +100,15 @@ func startHouse() (*house, error) {
 	}
 	h.front, h.side = at(doorAccount, "20s", ""), at(sideAccount, "4s", "")
 	return h, h.start()
+}
+
+// writeAccounts writes a file with everybody's account, for `intercom sandbox`.
+func writeAccounts(path string) error {
+	text := fmt.Sprintf("[application]\nid = %d\nauth_key = \"demo-key\"\nauth_secret = \"demo-secret\"\n", app)
+	for _, a := range everybody {
+		text += fmt.Sprintf("[[user]]\nid = %d\nlogin = %q\npassword = %q\n", a.id, a.login, a.password)
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
 }
 
 // start starts the server, at the same addresses as before.
