@@ -113,7 +113,7 @@ func TestGuestButtons(t *testing.T) {
 	})
 	t.Run("long press", func(t *testing.T) {
 		d.begin(t)
-		must(t, g.Sequence(t.Context(), vm.ButtonCall2, vm.Step{High: false, For: 3 * time.Second}, vm.Step{High: true}))
+		must(t, g.Sequence(t.Context(), vm.ButtonCall2, vm.Step{High: false, For: 2 * time.Second}, vm.Step{High: true}))
 		d.expect(t, soon, control.Pressed)
 		d.expect(t, soon, control.Ringing)
 		g.noPress(t, d)
@@ -172,7 +172,7 @@ func (g *guest) noPress(t *testing.T, d *door) {
 	d.mu.Lock()
 	begun := d.from
 	d.mu.Unlock()
-	time.Sleep(time.Second) // what comes meanwhile is what is asked
+	time.Sleep(700 * time.Millisecond) // what comes meanwhile is what is asked
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range d.events[begun:] {

@@ -59,7 +59,7 @@ func TestGuestKilled(t *testing.T) {
 				must(t, d.signal(syscall.SIGKILL))
 			}
 			<-d.ended
-			time.Sleep(time.Second) // it stays so
+			time.Sleep(500 * time.Millisecond) // it stays so
 			g.is(t, vm.RelayDoor, false)
 			must(t, a.Click(t.Context(), quick, "#hangup"))
 			a.next(t, soon, "closed")
