@@ -285,12 +285,6 @@ func (g *lockGuard) begin(ctx context.Context) {
 	if g == nil || !g.child {
 		return
 	}
-	if err := g.Running(); errors.Is(err, guard.ErrNotRunning) {
-		if err := g.start(); err != nil {
-			g.log.Error("the lock's guard cannot be started", "cause", err)
-			return
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err := g.Ready(ctx); err != nil {

@@ -29,8 +29,8 @@ const (
 // ClientConfig says where the guard is.
 type ClientConfig struct {
 	Path string // its socket
-	// Start starts a guard, and is called when none is running, by Watch alone; nil: whoever
-	// started the last one does it.
+	// Start starts a guard, and is called when none is running, by Ready and Watch alone; nil:
+	// whoever started the last one does it.
 	Start func() error
 	// Dial connects; nil: to Path. A test's seam.
 	Dial func() (net.Conn, error)
@@ -266,16 +266,24 @@ func (c *Client) Watch(ctx context.Context, report func(error)) error {
 	}
 }
 
-// Ready waits until the guard answers that all is well. One that answers that something is wrong
-// is given half a second: whoever had its lines may just be ending.
+// Ready waits until the guard answers that all is well, and starts one if none is running, or if
+// the one that was there is just ending. One that answers that something is wrong is given half a
+// second: whoever had its lines may just be ending, too.
 func (c *Client) Ready(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var refused time.Time
+	started := c.cfg.Start == nil
 	for {
 		err := c.check()
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, ErrNotRunning) && !started {
+			started = true
+			if serr := c.cfg.Start(); serr != nil {
+				return fmt.Errorf("%w, and none can be started: %w", err, serr)
+			}
 		}
 		if r := (*RefusedError)(nil); errors.As(err, &r) {
 			if refused.IsZero() {

@@ -223,6 +223,30 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// TestReadyStarts: there is one that is just ending.
+func TestReadyStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := newBench(t, Config{})
+		var b *bench
+		starts := 0
+		c := NewClient(ClientConfig{
+			Dial: func() (net.Conn, error) {
+				if b != nil {
+					return b.pipes.dial()
+				}
+				old.stop() // it answers nobody any more
+				<-old.ended
+				return nil, ErrNotRunning
+			},
+			Start: func() error { starts++; b = newBench(t, Config{}); return nil },
+		})
+		if err := c.Ready(t.Context()); err != nil || starts != 1 {
+			t.Errorf("%d were started: %v", starts, err)
+		}
+		b.end()
+	})
+}
+
 // traitor opens, says that it did not, or panics.
 type traitor struct {
 	*wire
