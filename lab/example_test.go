@@ -33,7 +33,7 @@ func TestExample(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	call := exec.CommandContext(ctx, program, "-api", api, "-app", strconv.Itoa(app), "-key", "key", "-secret", "secret",
+	call := exec.CommandContext(ctx, program, "-api", api, "-app", strconv.Itoa(app), "-key", "demo-key", "-secret", "demo-secret",
 		"-login", mallory.login, "-password", mallory.password, "-domain", domain, "-chat", "tcp://"+h.chat, "-user", strconv.FormatInt(carl.id, 10))
 	var said bytes.Buffer
 	call.Stdout, call.Stderr = &said, &said
