@@ -36,14 +36,14 @@ func main() {
 	up, down := context.WithCancel(context.WithoutCancel(ctx)) // until the last hangUp is out
 	defer down()
 
+	media := must(newMedia())
+	go media.run(up) // before there is a call: outside its Run nothing can be opened
 	server := must(rest.New(account))
 	self := must(server.Session(ctx)).UserID
 	token := func(ctx context.Context) (string, error) { s, err := server.Session(ctx); return s.Token, err }
 	channel := must(quickblox.New(quickblox.Config{AppID: account.ApplicationID, User: self, ChatDomain: *domain, Address: *chat, Credentials: token}))
-	media := must(newMedia())
 	client := must(callcore.New(callcore.Config{Channel: channel, Media: media}))
 	go channel.Run(up)
-	go media.run(up)
 	go client.Run(ctx)
 
 	session := must(client.NewSession(callcore.Invite{Users: []signaling.UserID{signaling.UserID(*user)}, CallType: signaling.Video}))
